@@ -1,0 +1,1 @@
+"""The SMTP side: takes the mail, has it rewritten and recorded, hands it upstream."""
