@@ -1,0 +1,74 @@
+"""Who asked: the client's address, seen through the proxies that the site trusts.
+
+Invariant: a header counts only as far as trusted machines wrote it. The chain of hops is walked
+from the right (the nearest), and the first address that is no trusted proxy is the client;
+whatever stands left of it, anyone may have invented.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+# RFC 7239 section 4: for=192.0.2.60, for="[2001:db8::1]:4711", in any case, among other pairs.
+_FORWARDED_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("[^"]*"|[^\s;"]*)', re.IGNORECASE)
+_PORT = re.compile(r":\d{1,5}$")
+
+
+def read_networks(texts: Iterable[str]) -> Networks:
+    """Networks from texts such as "10.0.0.0/8". Raises ValueError naming the one that is none."""
+    return tuple(ip_network(text) for text in texts)
+
+
+def within(address: Address | None, networks: Networks) -> bool:
+    """Whether the address lies in one of the networks; an unknown one lies in none."""
+    return address is not None and any(address in network for network in networks)
+
+
+def client_address(
+    peer: str | None,
+    *,
+    forwarded: Sequence[str],
+    forwarded_for: Sequence[str],
+    trusted: Networks,
+) -> Address | None:
+    """The client's address, or None where there is none to know (a Unix socket, a masked hop).
+
+    `peer` is the connection's other end; `forwarded` and `forwarded_for` the values of the headers
+    Forwarded (RFC 7239, preferred) and X-Forwarded-For, in the order received; both are ignored
+    unless `peer` is trusted.
+    """
+    address = _read_address(peer or "")
+    if not within(address, trusted):
+        return address
+    hops = _forwarded_hops(forwarded) or _listed_hops(forwarded_for)
+    for hop in reversed(hops):
+        address = _read_address(hop)
+        if not within(address, trusted):
+            return address
+    return address
+
+
+def _listed_hops(values: Sequence[str]) -> list[str]:
+    return [hop.strip() for value in values for hop in value.split(",") if hop.strip()]
+
+
+def _forwarded_hops(values: Sequence[str]) -> list[str]:
+    elements = _listed_hops(values)
+    found = (_FORWARDED_FOR.search(element) for element in elements)
+    return [match.group(1).strip('"') if match else "" for match in found]
+
+
+def _read_address(text: str) -> Address | None:
+    """The address in "1.2.3.4", "1.2.3.4:80", "2001:db8::1" or "[2001:db8::1]:80"."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = _PORT.sub("", text)
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

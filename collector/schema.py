@@ -1,0 +1,161 @@
+"""The tables, as SQLAlchemy Core: what is kept, and why each index is there.
+
+Times are integer milliseconds since the epoch, UTC (`*_ms`). `hit` is the only table that grows
+without bound, so a hit is a few small columns: its agent is a number in the dictionary `agent`,
+its address three or six bytes, and what lists need (counts, first, last) stands on the message's
+own row, changed in the transaction that stores the hits.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from collector.verdict import KINDS
+
+# SQLite gives a table its row id for a key only if the type reads INTEGER; it holds 64 bits all
+# the same.
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Word(TypeDecorator[str]):
+    """One of a list of words, kept as its number in the list. Only ever append to such a list."""
+
+    impl = SmallInteger
+    cache_ok = True
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> int | None:
+        return None if value is None else self.words.index(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else self.words[value]
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# A person or an app with a login.
+sender = Table(
+    "sender",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", Text, nullable=False),
+    Column("login_key", Text, nullable=False),  # the login case-folded: unique whatever its case
+    Column("password_hash", Text, nullable=False),  # argon2id, with its parameters
+    Column("opens", Boolean, nullable=False),  # the sender's two toggles
+    Column("clicks", Boolean, nullable=False),
+    Column("sticky", Boolean, nullable=False),  # a choice for one message becomes the new default
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("login_key"),
+)
+
+# The addresses a sender may send as; "*@example.com" allows a whole domain.
+sender_address = Table(
+    "sender_address",
+    metadata,
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("position", SmallInteger, nullable=False),  # the first one is shown
+    Column("address", Text, nullable=False),
+    PrimaryKeyConstraint("sender_id", "address"),
+)
+
+# Who is signed in to the pages. Only the hash of the cookie's value is kept.
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Index(None, "sender_id"),  # all of a sender's, when a password changes or the sender goes
+    Index(None, "expires_at_ms"),  # the expired ones, to sweep
+)
+
+STATES = ("sending", "delivered", "deferred", "refused")
+
+# One submission. Its id is the one in its tokens: time-ordered, so "newest first" is "highest id
+# first". The wide columns stand last: lists then never read the pages that they overflow to.
+message = Table(
+    "message",
+    metadata,
+    Column("id", BigKey, primary_key=True, autoincrement=False),
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("sent_at_ms", BigInteger, nullable=False),
+    Column("delivered_at_ms", BigInteger),  # when upstream took it
+    Column("state", Word(STATES), nullable=False),
+    Column("opens", Boolean, nullable=False),  # what was tracked, after all rules
+    Column("clicks", Boolean, nullable=False),
+    # Believed (a person, or a proxy for one) and raw counts; the times are of believed hits.
+    Column("open_count", Integer, nullable=False),
+    Column("raw_open_count", Integer, nullable=False),
+    Column("first_open_ms", BigInteger),
+    Column("last_open_ms", BigInteger),
+    Column("click_count", Integer, nullable=False),
+    Column("raw_click_count", Integer, nullable=False),
+    Column("first_click_ms", BigInteger),
+    Column("last_click_ms", BigInteger),
+    Column("subject", Text, nullable=False),
+    Column("recipients", JSON, nullable=False),  # ["ana@example.com", …]
+    Column("mail_from", Text, nullable=False),
+    Column("message_id_header", Text, nullable=False),
+    Column("untracked_reason", Text),  # why nothing was rewritten, if nothing was
+    Column("reply", Text, nullable=False),  # upstream's own words
+    Column(
+        "links", JSON, nullable=False
+    ),  # [[ordinal, target, html], …]: one row, however many links
+    Index(None, "sender_id", "id"),  # a sender's list, newest first
+)
+
+# User agents, each kept once.
+agent = Table(
+    "agent",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("text", Text, nullable=False),  # at most 300 characters, without control characters
+    UniqueConstraint("text"),
+)
+
+HIT_KINDS = ("open", "click")
+
+# One fetched pixel or followed link.
+hit = Table(
+    "hit",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("message_id", ForeignKey("message.id", ondelete="CASCADE"), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("kind", Word(HIT_KINDS), nullable=False),
+    Column("recipient", Integer, nullable=False),  # 0: one of those who share the copy
+    Column("link", Integer),  # which link, of a click
+    Column("verdict", Word(KINDS), nullable=False),  # what we believe made it
+    Column("rule", Text, nullable=False),  # by which rule of verdict.py
+    Column("network", LargeBinary),  # the /24 (3 bytes) or /48 (6 bytes) it came from
+    Column("agent_id", ForeignKey("agent.id")),
+    Index(None, "message_id"),  # one message's hits
+)
