@@ -1,0 +1,107 @@
+"""What is wrong with the settings, told to a person: the key, the value, the mend.
+
+A secret's value is never told, nor an unknown key's (it may be a misspelt secret).
+"""
+
+import difflib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from relay.settings import PREFIX, SECRETS, Settings
+
+Location = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and how a person mends it."""
+
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.mend}"
+
+
+class ConfigError(Exception):
+    """The settings cannot be used. `path` is the file they came from, if they came from one."""
+
+    def __init__(self, path: Path | None, *problems: Problem) -> None:
+        self.path = path
+        self.problems = problems
+        where = "" if path is None else f"{path}: "
+        first, *more = (str(problem) for problem in problems)
+        many = f"{len(problems)} problems"
+        super().__init__("\n  ".join([where + many, first, *more]) if more else where + first)
+
+
+def problems_in(error: ValidationError) -> list[Problem]:
+    """What pydantic found, one problem for each wrong key, in the order of the settings."""
+    return [_problem(details) for details in error.errors(include_url=False)]
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    location = details["loc"]
+    name = _name(location)
+    match details["type"]:
+        case "missing":
+            return Problem(f"{name} is missing", f"set it in the file or by {_variable(location)}")
+        case "extra_forbidden":
+            return Problem(f"{name} is an unknown key", _nearest(location))
+        case "model_type":
+            mend = "should be a table"
+        case "value_error":
+            mend = str(details["ctx"]["error"])
+        case _:
+            mend = details["msg"].removeprefix("Input ").removeprefix("Value ")
+    return Problem(name + _shown(location, details["input"]), mend)
+
+
+def _name(location: Location) -> str:
+    """`smtp.listen[0].port`, or the environment's variable where the value came from there."""
+    variable = _variable(location)
+    if variable in os.environ:
+        return variable
+    if any(name.startswith(f"{variable}__") for name in os.environ):
+        return f"{variable}__…"
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def _variable(location: Location) -> str:
+    return PREFIX + "__".join(str(part) for part in location).upper()
+
+
+def _shown(location: Location, value: object) -> str:
+    secret = location[:2] in SECRETS or len(location) < 2
+    return "" if secret or not isinstance(value, str | int | float) else f" = {value!r:.80}"
+
+
+def _nearest(location: Location) -> str:
+    """The nearest right key, or all of them."""
+    *table, wrong = location
+    known = _keys(table)
+    near = difflib.get_close_matches(str(wrong), known, n=1)
+    return f'did you mean "{near[0]}"?' if near else f"the keys here are {', '.join(known)}"
+
+
+def _keys(table: Sequence[int | str]) -> list[str]:
+    """All keys of the table at a location, with those that name a secret's file."""
+    model: type[BaseModel] = Settings
+    for part in table:
+        if isinstance(part, str):
+            model = _table_in(model.model_fields[part].annotation)
+    files = [f"{key}_file" for name, key in SECRETS if [name] == list(table)]
+    return [*model.model_fields, *files]
+
+
+def _table_in(annotation: object) -> type[BaseModel]:
+    """The table's class in `Table` or `tuple[Table, ...]`."""
+    candidates: Iterable[object] = (annotation, *get_args(annotation))
+    return next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))

@@ -1,0 +1,219 @@
+"""The settings' tables: every setting with its type, its default and the rules between them.
+
+Only `relay.config` fills them. They are frozen, secrets do not print, and a broken rule says its
+mend. Prose for people stands in config.example.toml, which a test holds against these defaults.
+"""
+
+import base64
+import binascii
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from collector.tokens import Key
+
+SQLITE = "sqlite:///"
+DEFAULT_STORE = f"{SQLITE}letterbell.db"
+PREFIX = "LETTERBELL_"
+# Those that are never shown, and may stand in a file of their own, named by `…_file`.
+SECRETS = (("upstream", "password"), ("tokens", "keys"))
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+Network = IPv4Network | IPv6Network
+LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, an address or a name, is reached from this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _public_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii():
+        raise ValueError('should be http(s):// and a host in ASCII, like "https://t.example.com"')
+    if "?" in url or "#" in url or parts.username is not None:
+        raise ValueError("should have no query, fragment or login: tokens are put behind its path")
+    return url.rstrip("/")
+
+
+def _store_url(url: str) -> str:
+    if not url.removeprefix(SQLITE) or not url.startswith(SQLITE):
+        raise ValueError(f'should be "{SQLITE}" and a path, like "{DEFAULT_STORE}"')
+    return url
+
+
+def _parse_key(written: str) -> Key:
+    """`ID:SECRET` as a key. A wrong one raises ValueError, which never repeats it."""
+    number, _, secret = written.partition(":")
+    try:
+        decoded = base64.b64decode(secret + "=" * (-len(secret) % 4), b"-_", validate=True)
+    except binascii.Error:
+        decoded = b""
+    if not (
+        number.isascii() and number.isdigit() and int(number) <= 255 and 16 <= len(decoded) <= 64
+    ):
+        raise ValueError(
+            'should be "ID:SECRET": an ID from 0 to 255 and 16 to 64 random bytes in base64url, '
+            "as `letterbell init` makes them"
+        )
+    return Key(id=int(number), secret=decoded)
+
+
+class Table(BaseModel):
+    """What all tables share: unknown keys are refused, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ListenSettings(Table):
+    address: str = "127.0.0.1"
+    port: Port = 1587
+    tls: Literal["none", "starttls", "implicit"] = "none"
+    allow_plain_auth: bool = False
+
+    @model_validator(mode="after")
+    def _passwords_stay_private(self) -> Self:
+        if self.allow_plain_auth and not is_loopback(self.address):
+            raise ValueError(
+                f"with allow_plain_auth passwords would go to {self.address} in clear:"
+                ' use tls = "starttls" or "implicit", or a loopback address'
+            )
+        if self.tls == "none" and not self.allow_plain_auth:
+            raise ValueError(
+                'nobody could sign in with tls = "none": use "starttls" or "implicit", '
+                "or a loopback address and allow_plain_auth = true"
+            )
+        return self
+
+
+class SmtpSettings(Table):
+    hostname: str | None = None
+    max_size: Annotated[int, Field(ge=1024)] = 26_214_400
+    max_recipients: Count = 100
+    bare_newline: Literal["normalize", "reject"] = "normalize"
+    idle_timeout: Seconds = 300
+    max_connections: Count = 1000
+    max_connections_per_address: Count = 100
+    certificate: Path | None = None
+    key: Path | None = None
+    listen: tuple[ListenSettings, ...] = (ListenSettings(allow_plain_auth=True),)
+
+    @model_validator(mode="after")
+    def _listens_with_what_it_has(self) -> Self:
+        if not self.listen:
+            raise ValueError("listen is empty: add a [[smtp.listen]] table, or leave it out")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: set both, or neither")
+        if self.certificate is None and any(listen.tls != "none" for listen in self.listen):
+            raise ValueError(
+                "TLS needs a certificate: set certificate and key to PEM files, "
+                'or listen with tls = "none" on a loopback address'
+            )
+        return self
+
+
+class UpstreamSettings(Table):
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    connections: Count = 10
+    connect_timeout: Seconds = 30
+    reply_timeout: Seconds = 60
+    data_timeout: Seconds = 600
+
+    @model_validator(mode="after")
+    def _login_is_whole_and_private(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password belong together: set both, or neither")
+        if self.user is not None and self.tls == "none" and not is_loopback(self.host):
+            raise ValueError(
+                f"the password would cross the network in clear to {self.host}: "
+                'use tls = "starttls" or "tls"'
+            )
+        return self
+
+
+class HttpSettings(Table):
+    address: str = "127.0.0.1"
+    port: Port = 8080
+    public_url: Annotated[str, AfterValidator(_public_url)]
+    trusted_proxies: tuple[Network, ...] = LOOPBACK
+    metrics_from: tuple[Network, ...] = LOOPBACK
+
+
+class StoreSettings(Table):
+    url: Annotated[str, AfterValidator(_store_url)] = DEFAULT_STORE
+
+
+def _token_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not keys:
+        raise ValueError("is empty: `letterbell init` makes a key")
+    ids = [_parse_key(key.get_secret_value()).id for key in keys]
+    if len(ids) != len(set(ids)):
+        raise ValueError("has two keys with the same ID: give each its own, 0 to 255")
+    return keys
+
+
+class TokenSettings(Table):
+    keys: Annotated[tuple[SecretStr, ...], AfterValidator(_token_keys)]
+
+    @property
+    def parsed(self) -> tuple[Key, ...]:
+        """The keys as `collector.tokens.Tokens` takes them: the first signs, all are read."""
+        return tuple(_parse_key(key.get_secret_value()) for key in self.keys)
+
+
+class TrackingSettings(Table):
+    opens: bool = True
+    clicks: bool = True
+    max_html: Annotated[int, Field(ge=0)] = 2_000_000
+
+
+class LogSettings(Table):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(BaseSettings):
+    """All tables of letterbell.toml, in the file's order."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    smtp: SmtpSettings
+    upstream: UpstreamSettings
+    http: HttpSettings
+    store: StoreSettings
+    tokens: TokenSettings
+    tracking: TrackingSettings
+    log: LogSettings
+
+    @property
+    def hostname(self) -> str:
+        """The name that the relay goes by: smtp.hostname, else the host of http.public_url."""
+        return self.smtp.hostname or urlsplit(self.http.public_url).hostname or "localhost"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *others: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Takes what it is given and no more: `relay.config` lays the environment over the file."""
+        return (init_settings,)

@@ -1,0 +1,303 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from relay.config import ConfigError, find, load
+from relay.settings import PREFIX, SECRETS, Settings
+
+KEY = "7:" + "q" * 43
+KEYS = f'[tokens]\nkeys = ["{KEY}"]\n'
+UPSTREAM = '[upstream]\nhost = "smtp.example.com"\n'
+HTTP = '[http]\npublic_url = "https://t.example.com"\n'
+LEAST = UPSTREAM + HTTP + KEYS
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> Path:
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "letterbell.toml"
+
+
+def refusal(path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        load(write(path, text))
+    return str(refused.value)
+
+
+def test_least_file_gives_the_documented_defaults(config: Path) -> None:
+    settings = load(write(config, LEAST))
+    assert settings.smtp.listen[0].port == 1587
+    assert settings.upstream.tls == "starttls"
+    assert settings.hostname == "t.example.com"
+    assert [(key.id, len(key.secret)) for key in settings.tokens.parsed] == [(7, 32)]
+
+
+def test_example_loads_and_equals_the_defaults(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETTERBELL_TOKENS__KEYS", KEY)
+    example = load(write(tmp_path / "example.toml", EXAMPLE.read_text()))
+    assert example == load(write(config, UPSTREAM + HTTP))
+
+
+def test_example_documents_every_setting_and_no_other() -> None:
+    documented = set()
+    table = ""
+    for line in EXAMPLE.read_text().splitlines():
+        if line.startswith("["):
+            table = line.strip("[]")
+        elif (name := line.lstrip("#").partition(" = ")[0]).isidentifier() and " = " in line:
+            documented.add((table, name))
+    known = {
+        (table, name)
+        for table, field in Settings.model_fields.items()
+        for name in field.annotation.model_fields  # type: ignore[union-attr]
+    }
+    listen = {
+        ("smtp.listen", name)
+        for name in Settings.model_fields["smtp"]
+        .annotation.model_fields["listen"]  # type: ignore[union-attr]
+        .default[0]
+        .model_fields_set
+        | {"address", "port", "tls", "allow_plain_auth"}
+    }
+    files = {(table, f"{key}_file") for table, key in SECRETS}
+    assert documented == (known - {("smtp", "listen")}) | listen | files
+
+
+def test_environment_goes_over_the_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__HOST", "other.example.com")
+    monkeypatch.setenv("LETTERBELL_HTTP__TRUSTED_PROXIES", "10.0.0.0/8, 192.168.1.1")
+    monkeypatch.setenv(
+        "LETTERBELL_SMTP__LISTEN", '[{"address": "::1", "port": 2525, "allow_plain_auth": true}]'
+    )
+    settings = load(write(config, LEAST))
+    assert settings.upstream.host == "other.example.com"
+    assert [str(network) for network in settings.http.trusted_proxies] == [
+        "10.0.0.0/8",
+        "192.168.1.1/32",
+    ]
+    assert [(listen.address, listen.port) for listen in settings.smtp.listen] == [("::1", 2525)]
+
+
+def test_paths_are_relative_to_the_files_folder(config: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    write(folder / "password", "with a space \n")
+    text = LEAST.replace(
+        "[http]", 'user = "u"\npassword_file = "password"\nca_file = "ca.pem"\n[http]'
+    )
+    settings = load(write(folder / "l.toml", text))
+    assert settings.upstream.ca_file == folder / "ca.pem"
+    assert settings.upstream.password is not None
+    assert settings.upstream.password.get_secret_value() == "with a space "
+    assert settings.store.url == f"sqlite:///{folder}/letterbell.db"
+
+
+def test_secret_files_of_the_environment_replace_the_files_secret(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETTERBELL_TOKENS__KEYS_FILE", "keys")
+    write(tmp_path / "keys", f"9:{'b' * 30}\n{KEY}\n", 0o640)
+    assert [key.id for key in load(write(config, LEAST)).tokens.parsed] == [9, 7]
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o606])
+def test_secret_open_to_everyone_is_refused_with_the_mend(
+    config: Path, tmp_path: Path, mode: int
+) -> None:
+    secret = write(tmp_path / "keys", KEY, mode)
+    told = refusal(config, UPSTREAM + HTTP + '[tokens]\nkeys_file = "keys"\n')
+    assert told == (f"tokens.keys_file holds a secret and is open to everyone: chmod o= {secret}")
+    with pytest.raises(ConfigError, match="holds secrets and is open to everyone: chmod o= "):
+        load(write(config, LEAST, mode))
+
+
+def test_config_without_secrets_may_be_open(config: Path, tmp_path: Path) -> None:
+    write(tmp_path / "keys", KEY)
+    text = UPSTREAM + HTTP + '[tokens]\nkeys_file = "keys"\n'
+    assert load(write(config, text, 0o644)).tokens.parsed[0].id == 7
+    assert stat.S_IMODE(config.stat().st_mode) == 0o644
+
+
+SAYS = {
+    "unknown key": (
+        LEAST + "[smtp]\nmax_recipient = 3\n",
+        'smtp.max_recipient is an unknown key: did you mean "max_recipients"?',
+    ),
+    "unknown key of a listener": (
+        LEAST + "[[smtp.listen]]\nallow_plain_auth = true\nprot = 25\n",
+        'smtp.listen[0].prot is an unknown key: did you mean "port"?',
+    ),
+    "nothing near": (
+        LEAST + "[log]\nzzz = 3\n",
+        "log.zzz is an unknown key: the keys here are level, format",
+    ),
+    "unknown table": (LEAST + "[trackin]\n", 'trackin is an unknown key: did you mean "tracking"?'),
+    "misspelt secret": (
+        UPSTREAM + 'pasword = "hunter2"\n' + HTTP + KEYS,
+        'upstream.pasword is an unknown key: did you mean "password"?',
+    ),
+    "missing": (
+        HTTP + KEYS,
+        "upstream.host is missing: set it in the file or by LETTERBELL_UPSTREAM__HOST",
+    ),
+    "wrong type": (
+        UPSTREAM + 'port = "many"\n' + HTTP + KEYS,
+        "upstream.port = 'many': should be a valid integer, unable to parse string as an integer",
+    ),
+    "wrong word": (
+        LEAST + '[log]\nlevel = "loud"\n',
+        "log.level = 'loud': should be 'debug', 'info', 'warning' or 'error'",
+    ),
+    "no table": ("log = 3\n" + LEAST, "log: should be a table"),
+    "secret": (
+        UPSTREAM + HTTP + '[tokens]\nkeys = ["hunter2"]\n',
+        (
+            'tokens.keys: should be "ID:SECRET": an ID from 0 to 255 and 16 to 64 random bytes in '
+            "base64url, as `letterbell init` makes them"
+        ),
+    ),
+    "secret's type": (
+        UPSTREAM + HTTP + "[tokens]\nkeys = 4\n",
+        "tokens.keys: should be a valid tuple",
+    ),
+    "no keys": (UPSTREAM + HTTP + "[tokens]\nkeys = []\n", "tokens.keys: is empty: `letterbell"),
+    "no listeners": (LEAST + "[smtp]\nlisten = []\n", "smtp: listen is empty: add a [[smtp.lis"),
+    "same key twice": (
+        UPSTREAM + HTTP + f'[tokens]\nkeys = ["{KEY}", "{KEY}"]\n',
+        "tokens.keys: has two keys with the same ID: give each its own, 0 to 255",
+    ),
+    "set twice": (
+        UPSTREAM + HTTP + KEYS + 'keys_file = "x"\n',
+        "tokens.keys is set twice: keep one of keys and keys_file",
+    ),
+    "plain passwords on the network": (
+        LEAST + '[[smtp.listen]]\naddress = "0.0.0.0"\nallow_plain_auth = true\n',
+        (
+            "smtp.listen[0]: with allow_plain_auth passwords would go to 0.0.0.0 in clear: "
+            'use tls = "starttls" or "implicit", or a loopback address'
+        ),
+    ),
+    "nobody could sign in": (
+        LEAST + '[[smtp.listen]]\naddress = "0.0.0.0"\n',
+        (
+            'smtp.listen[0]: nobody could sign in with tls = "none": use "starttls" or "implicit", '
+            "or a loopback address and allow_plain_auth = true"
+        ),
+    ),
+    "no certificate": (
+        LEAST + '[[smtp.listen]]\ntls = "starttls"\n',
+        (
+            "smtp: TLS needs a certificate: set certificate and key to PEM files, "
+            'or listen with tls = "none" on a loopback address'
+        ),
+    ),
+    "half a login": (
+        UPSTREAM + 'user = "me"\n' + HTTP + KEYS,
+        "upstream: user and password belong together: set both, or neither",
+    ),
+    "a login in clear": (
+        UPSTREAM + 'tls = "none"\nuser = "me"\npassword = "hunter2"\n' + HTTP + KEYS,
+        (
+            "upstream: the password would cross the network in clear to smtp.example.com: "
+            'use tls = "starttls" or "tls"'
+        ),
+    ),
+    "store": (
+        LEAST + '[store]\nurl = "mysql://x"\n',
+        (
+            "store.url = 'mysql://x': should be \"sqlite:///\" and a path, "
+            'like "sqlite:///letterbell.db"'
+        ),
+    ),
+    "not TOML": (LEAST + "[smtp", "is not TOML: "),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), SAYS.values(), ids=SAYS)
+def test_refusals_name_the_key_the_value_and_the_mend(config: Path, text: str, says: str) -> None:
+    told = refusal(config, text)
+    assert says in told
+    assert "hunter2" not in told
+    assert "\n" not in told
+    assert told.startswith(f"{config}: ") or "twice" in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "t.example.com",
+        "ftp://t.example.com",
+        "https://",
+        "https://t.example.com/?q",
+        "https://t.example.com/#a",
+        "https://me@t.example.com",
+        "https://bücher.example",
+    ],
+)
+def test_public_url_must_be_plain(config: Path, url: str) -> None:
+    text = UPSTREAM + KEYS + f'[http]\npublic_url = "{url}"\n'
+    assert f"http.public_url = {url!r}: should" in refusal(config, text)
+
+
+def test_all_problems_are_told_at_once(config: Path) -> None:
+    told = refusal(config, '[upstream]\nport = 0\n[smtp]\nmax_size = "x"\n')
+    head, *rest = told.split("\n  ")
+    assert head == f"{config}: 5 problems"
+    assert [line.split(" ")[0] for line in rest] == [
+        "smtp.max_size",
+        "upstream.host",
+        "upstream.port",
+        "http.public_url",
+        "tokens.keys",
+    ]
+
+
+def test_environments_mistakes_are_told_by_variable(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETTERBELL_UPSTRAEM__HOST", "x")
+    monkeypatch.setenv("LETTERBELL_SMTP__MAX_SIZE", "big")
+    told = refusal(config, LEAST)
+    assert 'LETTERBELL_UPSTRAEM__… is an unknown key: did you mean "upstream"?' in told
+    assert "LETTERBELL_SMTP__MAX_SIZE = 'big': should be a valid integer" in told
+
+
+def test_secrets_do_not_print(config: Path) -> None:
+    assert "q" * 43 not in repr(load(write(config, LEAST)))
+
+
+def test_find_goes_by_option_then_environment_then_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ConfigError, match=r"no config file .* `letterbell init` writes one"):
+        find()
+    write(tmp_path / "letterbell.toml", LEAST)
+    assert find() == Path("letterbell.toml")
+    monkeypatch.setenv("LETTERBELL_CONFIG", "/etc/other.toml")
+    assert find() == Path("/etc/other.toml")
+    assert find(Path("x.toml")) == Path("x.toml")
+
+
+def test_missing_file_and_folder_in_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no such file: `letterbell init` writes one"):
+        load(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(tmp_path)
