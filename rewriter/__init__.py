@@ -1,1 +1,18 @@
 """Puts the pixel in and wraps the links of a mail, byte-exactly. Pure: bytes in, bytes out."""
+
+from rewriter.contract import Link, Links, Rewritten, Skipped, Tracking, Untouched
+from rewriter.labels import read_label
+from rewriter.message import Plan, plan, rewrite
+
+__all__ = [
+    "Link",
+    "Links",
+    "Plan",
+    "Rewritten",
+    "Skipped",
+    "Tracking",
+    "Untouched",
+    "plan",
+    "read_label",
+    "rewrite",
+]

@@ -1,0 +1,88 @@
+"""What goes into the rewriter and what comes out: frozen values, no behaviour of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from rewriter.labels import read_label
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What the sender wishes for one message.
+
+    `own_hosts` are the host names of the collector, in any case and without a port: links to
+    them are never wrapped. HTML over `max_html` bytes (decoded) is left alone.
+    """
+
+    opens: bool
+    clicks: bool
+    own_hosts: Collection[str] = frozenset()
+    max_html: int = 2_000_000
+
+
+class Links(Protocol):
+    """Mints the URLs that go into one copy of a message.
+
+    They are http(s) URLs in printable ASCII, free of quotes and of ``& = < > ` ``, so that they
+    mean themselves in any attribute, quoted or not.
+    """
+
+    def click(self, target: bytes, ordinal: int) -> str:
+        """The URL that leads to `target`, the message's link number `ordinal`, from 0."""
+
+    def pixel(self) -> str:
+        """The URL of this copy's pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A wrapped link: where it leads, and the HTML between its tags (at most 500 characters)."""
+
+    ordinal: int
+    target: bytes
+    html: str
+
+    @property
+    def label(self) -> str:
+        """What a person sees of the link. Reads HTML: not for the DATA path."""
+        return read_label(self.html)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that was left alone, and the rule that says so (docs/rewriting.md lists them)."""
+
+    value: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """The message with its edits, and what they were. Every other byte is the byte given."""
+
+    message: bytes
+    links: tuple[Link, ...]
+    pixel: bool
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Untouched:
+    """The message goes out as it came, for this reason."""
+
+    reason: str
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Doubt(Exception):  # noqa: N818 - a doubt is no error: the mail is well, we are not sure
+    """The input is odd: what holds it (a part, or the message) stays as it is.
+
+    Raised and caught within the rewriter; `reason` is a phrase for people.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,36 @@
+"""Character references in attribute values, by the WHATWG rules for attributes.
+
+Source: HTML Living Standard, 13.2.5.72 to 13.2.5.80. `html.unescape` follows the rules for text,
+where `&region=` becomes `®ion=`: in an attribute a named reference without its semicolon stays
+literal before `=` or an alphanumeric.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from html.entities import html5
+
+_REFERENCE = re.compile(r"&(?:#(?:[0-9]+|[xX][0-9a-fA-F]+);?|([a-zA-Z][a-zA-Z0-9]*)(;?)(=?))")
+
+
+def decode_attribute(value: str) -> str:
+    """The value a browser sees for an attribute written as `value`.
+
+    References to code points that HTML forbids come back as U+0001, so that nobody mistakes the
+    value for a clean one.
+    """
+    if "&" not in value:
+        return value
+    return _REFERENCE.sub(_replace, value)
+
+
+def _replace(match: re.Match[str]) -> str:
+    name, semicolon, equals = match[1], match[2], match[3]
+    if name is None:
+        return unescape(match[0] if match[0].endswith(";") else match[0] + ";") or "\x01"
+    if semicolon and name + ";" in html5:
+        return html5[name + ";"] + equals
+    if not equals and name in html5:
+        return html5[name] + semicolon
+    return match[0]

@@ -1,0 +1,21 @@
+"""What a person sees of a link, read by BeautifulSoup when someone looks, not while mail waits."""
+
+from __future__ import annotations
+
+from bs4 import BeautifulSoup
+
+
+def read_label(html: str) -> str:
+    """The text of a fragment of HTML on one line; where it has none, its images' alt texts.
+
+    `html` is what stands between a link's tags (or the whole tag of an `area`). Returns `""`
+    where there is nothing to read.
+    """
+    if "<" not in html and "&" not in html:
+        return " ".join(html.split())
+    soup = BeautifulSoup(html, "lxml")
+    text = " ".join(soup.get_text(" ").split())
+    if text:
+        return text
+    alts = (str(element.get("alt", "")) for element in soup.find_all(["img", "area"]))
+    return " ".join(" ".join(alts).split())

@@ -1,0 +1,235 @@
+"""Content-Transfer-Encodings as position maps: edit the decoded bytes, touch only what lies under.
+
+A body knows its decoded bytes, and turns edits of them into edits of the encoded bytes. 7bit and
+8bit are themselves; quoted-printable is edited in place, with soft line breaks round what is new;
+base64 is encoded anew at the width it had. Whatever is malformed raises `Doubt`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import sys
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import ClassVar, Protocol
+
+from rewriter.contract import Doubt
+
+LINE_LIMIT = 998  # RFC 5322 §2.1.1, without the line's end
+_QP_LIMIT = 76  # RFC 2045 §6.7 (5), the soft line break's "=" included
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Bytes `start` to `end` become `new`.
+
+    Where the edit is an attribute's value, the attribute's name begins at `name`: a line may be
+    broken before it and behind the value without a change of meaning.
+    """
+
+    start: int
+    end: int
+    new: bytes
+    name: int | None = None
+
+
+class Body(Protocol):
+    """One part's encoded body."""
+
+    @property
+    def decoded(self) -> bytes: ...
+
+    @property
+    def longest(self) -> int:
+        """How long an attribute's new value may be, in bytes."""
+
+    def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
+        """The same edits on the encoded bytes, offsets from the body's start, in order."""
+
+    def decode(self, encoded: bytes) -> bytes:
+        """What a reader makes of `encoded`, by the standard library alone."""
+
+
+def splice(data: bytes, edits: Sequence[Edit]) -> bytes:
+    """`data` with the edits made, which are in order and apart. Copies each byte once."""
+    view, pieces, at = memoryview(data), list[bytes | memoryview](), 0
+    for edit in edits:
+        pieces.append(view[at : edit.start])
+        pieces.append(edit.new)
+        at = edit.end
+    pieces.append(view[at:])
+    return b"".join(pieces)
+
+
+def open_body(encoding: str, encoded: bytes, newline: bytes) -> Body:
+    """The body under a Content-Transfer-Encoding; raises `Doubt` where it is unknown or broken."""
+    opener = _ENCODINGS.get(encoding.strip().lower())
+    if opener is None:
+        raise Doubt("unknown transfer encoding")
+    return opener(encoded, newline)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """7bit, 8bit and binary. A line that edits would carry past 998 octets is broken in a tag."""
+
+    decoded: bytes
+    newline: bytes
+    longest: ClassVar[int] = LINE_LIMIT - len('href=""')
+
+    def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
+        for line, group in self._by_line(edits):
+            grown = line + sum(len(edit.new) - (edit.end - edit.start) for edit in group)
+            yield from group if grown <= LINE_LIMIT else map(self._break, group)
+
+    def decode(self, encoded: bytes) -> bytes:
+        return encoded
+
+    def _by_line(self, edits: Sequence[Edit]) -> Iterator[tuple[int, list[Edit]]]:
+        """Edits that share a line, with its length; an edit may itself span several lines."""
+        group: list[Edit] = []
+        begin = end = -1
+        for edit in edits:
+            if edit.start > end:
+                if group:
+                    yield end - begin, group
+                group, begin = [], self.decoded.rfind(b"\n", 0, edit.start) + 1
+            group.append(edit)
+            if edit.end > end:
+                end = self.decoded.find(b"\n", edit.end)
+                end = len(self.decoded) if end < 0 else end
+        if group:
+            yield end - begin, group
+
+    def _break(self, edit: Edit) -> Edit:
+        if edit.name is None:
+            return Edit(edit.start, edit.end, self.newline + edit.new + self.newline)
+        # A space before the name gives way to the newline; after a quote or slash it is added.
+        start = edit.name - (self.decoded[edit.name - 1 : edit.name] in (b" ", b"\t"))
+        end = edit.end + (self.decoded[edit.end : edit.end + 1] in (b'"', b"'"))
+        after = end + (self.decoded[end : end + 1] in (b" ", b"\t"))
+        new = b"".join(
+            (
+                self.newline,
+                self.decoded[edit.name : edit.start],
+                edit.new,
+                self.decoded[edit.end : end],
+                self.newline,
+            )
+        )
+        return Edit(start, after, new)
+
+
+_QP_LONGEST = 65_536  # of a line; longer ones are no text, and would cost quadratic time
+_QP_MALFORMED = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n)|\r(?!\n)")
+_QP_TRAILING = re.compile(rb"[ \t]+(?=\r?\n|\Z)")
+
+
+class QuotedPrintable:
+    """Quoted-printable (RFC 2045 §6.7): mapped line by line, edited within its lines."""
+
+    __slots__ = ("_encoded", "_newline", "_sizes", "_starts", "decoded")
+    longest: ClassVar[int] = sys.maxsize
+
+    def __init__(self, encoded: bytes, newline: bytes) -> None:
+        if _QP_MALFORMED.search(encoded):
+            raise Doubt("malformed quoted-printable")
+        self._encoded, self._newline = encoded, newline
+        self.decoded = self.decode(encoded)
+        lines = [line + b"\n" for line in encoded.split(b"\n")]
+        lines[-1] = lines[-1][:-1]
+        if max(map(len, lines)) > _QP_LONGEST:
+            raise Doubt("overlong line in quoted-printable")
+        self._starts = [0, *accumulate(map(len, lines))]
+        self._sizes = [0, *accumulate(map(_decoded_size, lines))]
+        if self._sizes[-1] != len(self.decoded):
+            raise Doubt("malformed quoted-printable")
+
+    def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
+        for edit in edits:
+            start = end = self._locate(edit.start)
+            if edit.end > edit.start:
+                # It ends where its last byte does, before a soft break that may follow.
+                last = self._locate(edit.end - 1)
+                end = last + (3 if self._encoded[last] == 0x3D else 1)
+            yield Edit(start, end, self._wrap(edit.new, start, end))
+
+    def decode(self, encoded: bytes) -> bytes:
+        return binascii.a2b_qp(_QP_TRAILING.sub(b"", encoded))
+
+    def _locate(self, offset: int) -> int:
+        """Where the decoded byte at `offset` stands in the encoded bytes.
+
+        Every escape before it stands in two bytes more than it means, and moves it on by as much.
+        """
+        line = bisect_right(self._sizes, offset) - 1
+        begin = self._starts[line]
+        plain = at = begin + offset - self._sizes[line]
+        while (moved := plain + 2 * self._encoded.count(b"=", begin, at)) != at:
+            at = moved
+        return at
+
+    def _wrap(self, new: bytes, start: int, end: int) -> bytes:
+        """`new` on soft-broken lines of its own, no escape cut in two."""
+        soft = b"=" + self._newline
+        text, lines, at = new.replace(b"=", b"=3D"), [], 0
+        while at < len(text):
+            cut = text[at : at + _QP_LIMIT - 1]
+            escape = cut.rfind(b"=", len(cut) - 2) if at + len(cut) < len(text) else -1
+            lines.append(cut if escape < 0 else cut[:escape])
+            at += len(lines[-1])
+        if start and self._encoded[start - 1] != 0x0A:
+            lines.insert(0, b"")
+        follows = self._encoded[end : end + 3]
+        if follows and follows[:1] not in b"\r\n" and follows[:2] not in (b"=\r", b"=\n"):
+            lines.append(b"")
+        return soft.join(lines)
+
+
+def _decoded_size(line: bytes) -> int:
+    content = line.rstrip(b"\r\n")
+    ending = len(line) - len(content)
+    content = content.rstrip(b" \t")
+    if content.endswith(b"="):
+        return len(content) - 1 - 2 * (content.count(b"=") - 1)
+    return len(content) - 2 * content.count(b"=") + ending
+
+
+class Base64:
+    """base64 (RFC 2045 §6.8): encoded anew as a whole, at the width it had."""
+
+    __slots__ = ("_encoded", "_newline", "_text", "decoded")
+    longest: ClassVar[int] = sys.maxsize
+
+    def __init__(self, encoded: bytes, newline: bytes) -> None:
+        self._encoded, self._newline = encoded, newline
+        self._text = encoded.strip(b" \t\r\n")
+        try:
+            self.decoded = binascii.a2b_base64(
+                self._text.replace(b"\r\n", b"").replace(b"\n", b""), strict_mode=True
+            )
+        except binascii.Error:
+            raise Doubt("malformed base64") from None
+
+    def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
+        first, newline, _ = self._text.partition(b"\n")
+        width = len(first.rstrip(b"\r")) if newline else _QP_LIMIT
+        flat = binascii.b2a_base64(splice(self.decoded, edits), newline=False)
+        lines = [flat[at : at + width] for at in range(0, len(flat), width)]
+        start = self._encoded.find(self._text)
+        yield Edit(start, start + len(self._text), self._newline.join(lines))
+
+    def decode(self, encoded: bytes) -> bytes:
+        return binascii.a2b_base64(encoded)
+
+
+_ENCODINGS: dict[str, Callable[[bytes, bytes], Body]] = {
+    "7bit": Identity,
+    "8bit": Identity,
+    "binary": Identity,
+    "quoted-printable": QuotedPrintable,
+    "base64": Base64,
+}
