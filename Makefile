@@ -1,0 +1,85 @@
+# `make demo` and `make test` are all one needs: each makes .venv, installs what is missing, and does its job.
+# Needs Python 3.11 or newer with venv, make and bash. `make test` also fetches the programs that tests drive.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The newest versions that `make versions` tries, beside the one of .venv.
+VERSIONS := 3.12 3.13 3.14
+# Tests that need nothing of the system, on any Python.
+PURE := -m "not system and not browser"
+PYTEST := pytest -n 2 --dist loadgroup
+
+.PHONY: help demo test lint format system versions bench wheel clean
+
+help: ## the targets, in a line each
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: $(VENV)/.run ## relay, collector and inbox on one page, on this machine alone
+	$(BIN)/letterbell demo
+
+test: lint system ## everything: lint, types, tests, real clients, a browser
+	$(BIN)/$(PYTEST)
+
+lint: $(VENV)/.dev ## formatting, lint, types
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## formats, and mends what lint can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+system: $(VENV)/.dev ## fetches the programs that tests drive (on Debian, as root)
+	$(BIN)/python tests/system/fetch.py
+
+versions: ## the tests that need no programs, on every other Python here
+	@tested=""; missing=""; \
+	for version in $(VERSIONS); do \
+	  python=""; \
+	  for found in "python$$version" $$HOME/.pyenv/versions/$$version.*/bin/python; do \
+	    if "$$found" -c 'import ensurepip' 2>/dev/null; then python=$$found; break; fi; \
+	  done; \
+	  if [ -z "$$python" ]; then missing="$$missing $$version"; continue; fi; \
+	  $(MAKE) --no-print-directory version VENV="build/venv-$$version" PYTHON="$$python"; \
+	  tested="$$tested $$version"; \
+	done; \
+	echo "make versions: tested on:$${tested:- none}; not on this machine:$${missing:- none}"
+
+.PHONY: version
+version: $(VENV)/.dev
+	$(BIN)/$(PYTEST) $(PURE) -q
+
+bench: $(VENV)/.dev ## how fast the relay is here, as ratios of one run
+	$(BIN)/python bench/relay.py
+
+wheel: $(VENV)/.run ## dist/letterbell-*.whl
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## takes away all that make made
+	rm -rf .venv build dist
+
+# Stamps: a second run is quick, a changed pyproject.toml installs again.
+$(VENV)/.made:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    set -x; \
+	    "$$python" -m venv $(VENV); \
+	    $(BIN)/python -m pip install --quiet --upgrade pip; \
+	    touch $@; \
+	    exit 0; \
+	  fi; \
+	done; \
+	echo "make: no Python 3.11 or newer with venv here (Debian: apt-get install python3 python3-venv)" >&2; \
+	exit 1
+
+$(VENV)/.run: $(VENV)/.made pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml
+	$(BIN)/pip install --quiet --editable . --group test --group lint
+	touch $(VENV)/.run $@

@@ -1,0 +1,64 @@
+"""What all tests share: asking for a program of the system, and telling what did not run.
+
+A missing program is a skip that is told last, with its mend; with CI=true nothing may be skipped.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SYSTEM = ROOT / "build" / "system"
+IN_CI = os.environ.get("CI") == "true"
+
+
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str], str]:
+    """`require_program("swaks")` is its path; skips (in CI: fails) where it is missing."""
+
+    def require(name: str) -> str:
+        path = shutil.which(name, path=f"{SYSTEM / 'bin'}:{os.environ['PATH']}")
+        return path or _miss(name)
+
+    return require
+
+
+@pytest.fixture(scope="session")
+def require_node_module() -> Callable[[str], Path]:
+    """`require_node_module("axe-core")` is its folder, in build/system/node_modules."""
+
+    def require(name: str) -> Path:
+        folder = SYSTEM / "node_modules" / name
+        return folder if folder.is_dir() else Path(_miss(f"the node package {name}"))
+
+    return require
+
+
+def _miss(what: str) -> str:
+    message = f"{what} is missing: install it, or run `make system` as root on Debian"
+    if IN_CI:
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Every skipped part and how to get it, in the last lines."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        reasons[reason] = reasons.get(reason, 0) + 1
+    if reasons:
+        terminalreporter.section("not run here", yellow=True, bold=True)
+        for reason, count in reasons.items():
+            terminalreporter.line(f"{count} test{'s' if count > 1 else ''}: {reason}", yellow=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skip is a failure, whoever asked for it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if IN_CI and reporter is not None and reporter.stats.get("skipped") and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
