@@ -1,0 +1,69 @@
+"""The sender's pages: HTML rendered here, kept live by htmx and server-sent events.
+
+`setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
+`messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline` and
+`durations`, which are pure.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from collector.pages import live, messages, session, settings
+from collector.pages.assets import Assets
+from collector.pages.session import for_sender
+
+HERE = Path(__file__).parent
+ASSETS = web.AppKey("ASSETS", Assets)
+STATIC = "/static/"
+
+
+def setup(app: web.Application) -> None:
+    """Gives the application its templates and static files, its memory of sign-ins and streams."""
+    environment = aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(HERE / "templates")]),
+        enable_async=True,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    app[ASSETS] = Assets(HERE / "static", STATIC)
+    environment.globals["asset"] = app[ASSETS].url
+    environment.filters["iso"] = _iso
+    environment.filters["plain_time"] = _plain_time
+    session.setup(app)
+    live.setup(app)
+
+
+def routes() -> list[web.RouteDef]:
+    """Every address of the sender's pages."""
+    return [
+        web.get("/", for_sender(messages.show_list)),
+        web.get(r"/mail/{message_id:\d+}", for_sender(messages.show_message)),
+        web.get("/settings", for_sender(settings.show_settings)),
+        web.post("/settings", for_sender(settings.submit_settings)),
+        web.get("/live", for_sender(live.stream_list), allow_head=False),
+        web.get(r"/live/{message_id:\d+}", for_sender(live.stream_message), allow_head=False),
+        web.get(session.SIGN_IN, session.show_sign_in),
+        web.post(session.SIGN_IN, session.submit_sign_in),
+        web.post("/sign-out", for_sender(session.submit_sign_out)),
+        web.get(STATIC + "{name:.+}", _serve_asset),
+    ]
+
+
+async def _serve_asset(request: web.Request) -> web.StreamResponse:
+    return await request.app[ASSETS].serve(request)
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _plain_time(milliseconds: int) -> str:
+    """For browsers without scripts; the others show the moment in the reader's own time zone."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%-d %b %Y, %H:%M UTC")

@@ -1,0 +1,129 @@
+"""Live updates: each open page hears of its sender's hits and mails by server-sent events.
+
+A stream subscribes first and then sends what the page shows now: nothing between the page's
+rendering and its subscription is lost, nor while a browser had paused a tab. Each event is ready
+HTML that htmx morphs into the page.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from weakref import WeakSet
+
+from aiohttp import web
+from aiohttp_jinja2 import render_string_async
+from aiohttp_sse import EventSourceResponse, sse_response
+
+from collector.feed import News
+from collector.keys import FEED, STATS
+from collector.pages.messages import read_id, read_list, read_message, view_mail
+from collector.pages.session import who
+from collector.senders import Sender
+
+# How long news is gathered before it is sent, so that a burst is one update.
+GATHER_SECONDS = 0.05
+
+STREAMS: web.AppKey[WeakSet[EventSourceResponse]] = web.AppKey("STREAMS")
+
+Pump = Callable[[EventSourceResponse, News], Awaitable[None]]
+
+
+def setup(app: web.Application) -> None:
+    """Has open streams end when the application stops, so that it does not wait for them."""
+    app[STREAMS] = WeakSet()
+    app.on_shutdown.append(_end_streams)
+
+
+async def stream_list(request: web.Request, sender: Sender) -> web.StreamResponse:
+    """GET /live?before=ID: keeps the list's rows as they are now; the newest page grows, too."""
+    before = read_id(request.query.get("before"))
+
+    async def pump(stream: EventSourceResponse, news: News) -> None:
+        shown = await _send_list(request, sender, stream, before)
+        while True:
+            changed = await _gather(news)
+            if await who(request) is None:
+                return
+            if before is None and not changed <= shown:
+                shown = await _send_list(request, sender, stream, before)
+                continue
+            for message_id in changed & shown:
+                await _send_row(request, sender, stream, message_id)
+
+    return await serve(request, sender.id, pump)
+
+
+async def stream_message(request: web.Request, sender: Sender) -> web.StreamResponse:
+    """GET /live/ID: keeps one mail's page as it is now."""
+    message_id = read_id(request.match_info["message_id"])
+
+    async def pump(stream: EventSourceResponse, news: News) -> None:
+        while view := await read_message(request, sender, message_id):
+            await send_part(request, stream, "live/message.html", view=view)
+            while message_id not in await _gather(news):
+                pass
+            if await who(request) is None:
+                return
+
+    if await read_message(request, sender, message_id) is None:
+        raise web.HTTPNotFound
+    return await serve(request, sender.id, pump)
+
+
+async def serve(request: web.Request, sender_id: int, pump: Pump) -> web.StreamResponse:
+    """Runs `pump` over a new stream until it ends, the browser leaves or the application stops."""
+    async with (
+        request.app[FEED].subscribe(sender_id) as news,
+        sse_response(request) as stream,
+    ):
+        request.app[STREAMS].add(stream)
+        pumping = asyncio.ensure_future(pump(stream, news))
+        gone = asyncio.ensure_future(stream.wait())
+        try:
+            await asyncio.wait({pumping, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pumping.cancel()
+            gone.cancel()
+            await asyncio.wait({pumping, gone})
+        if not pumping.cancelled():
+            with suppress(ConnectionError):  # the browser left in the middle of an event
+                pumping.result()
+    return stream
+
+
+async def send_part(
+    request: web.Request, stream: EventSourceResponse, template: str, **context: object
+) -> None:
+    """Sends one event: the HTML of `template`, made of <hx-partial> elements."""
+    await stream.send(await render_string_async(template, request, context))
+
+
+async def _send_list(
+    request: web.Request, sender: Sender, stream: EventSourceResponse, before: int | None
+) -> set[int]:
+    page = await read_list(request, sender, before)
+    await send_part(request, stream, "live/list.html", page=page)
+    return page.ids
+
+
+async def _send_row(
+    request: web.Request, sender: Sender, stream: EventSourceResponse, message_id: int
+) -> None:
+    detail = await request.app[STATS].message(sender.id, message_id)
+    if detail is not None:
+        await send_part(request, stream, "live/row.html", mail=view_mail(detail.row))
+
+
+async def _gather(news: News) -> set[int]:
+    """The ids of changed messages: waits for one, then takes what else comes in a moment."""
+    changed = {await news.get()}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GATHER_SECONDS):
+            while True:
+                changed.add(await news.get())
+    return changed
+
+
+async def _end_streams(app: web.Application) -> None:
+    for stream in app[STREAMS]:
+        stream.stop_streaming()

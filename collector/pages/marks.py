@@ -1,0 +1,102 @@
+"""The eye and the link of one mail: what they show, and what they say in words. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from collector.pages.durations import after_sent
+from collector.stats import MessageRow
+
+State = Literal["off", "waiting", "hit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One icon. Dim while "waiting", solid once "hit", struck through where tracking was "off"."""
+
+    icon: Literal["eye", "link"]
+    state: State
+    count: int  # believed hits
+    label: str  # its name: what happened
+    note: str  # a sentence more, or ""
+    first_ms: int | None
+    last_ms: int | None  # only where it differs from the first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How one kind of hit is spoken of."""
+
+    done: str
+    waiting: str
+    off: str
+    machines: str
+
+
+_OPEN = Words(
+    done="Opened",
+    waiting="Not opened yet",
+    off="Opens not tracked",
+    machines="loaded {times} by machines, which is not counted",
+)
+_CLICK = Words(
+    done="Link followed",
+    waiting="No link followed yet",
+    off="Links not tracked",
+    machines="fetched {times} by machines, which is not counted",
+)
+
+
+def eye(row: MessageRow) -> Mark:
+    """The mark for opens."""
+    return _mark(
+        "eye",
+        _OPEN,
+        row,
+        tracked=row.opens,
+        count=row.open_count,
+        raw=row.raw_open_count,
+        times=(row.first_open_ms, row.last_open_ms),
+    )
+
+
+def link(row: MessageRow) -> Mark:
+    """The mark for clicks."""
+    return _mark(
+        "link",
+        _CLICK,
+        row,
+        tracked=row.clicks,
+        count=row.click_count,
+        raw=row.raw_click_count,
+        times=(row.first_click_ms, row.last_click_ms),
+    )
+
+
+def _mark(
+    icon: Literal["eye", "link"],
+    words: Words,
+    row: MessageRow,
+    *,
+    tracked: bool,
+    count: int,
+    raw: int,
+    times: tuple[int | None, int | None],
+) -> Mark:
+    first, last = times
+    if count and first is not None:
+        label = f"{words.done} {after_sent(first, row.sent_at_ms)}"
+        note = _who(len(row.recipients)) + ("" if count == 1 else f"; {_times(count)} in all")
+        return Mark(icon, "hit", count, label, note, first, last if last != first else None)
+    if not tracked:
+        return Mark(icon, "off", 0, words.off, row.untracked_reason or "", None, None)
+    note = words.machines.format(times=_times(raw)) if raw else ""
+    return Mark(icon, "waiting", 0, words.waiting, note, None, None)
+
+
+def _who(recipients: int) -> str:
+    # A shared copy cannot tell its readers apart: never more than is known.
+    return "likely a person" if recipients == 1 else f"likely one of {recipients} recipients"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

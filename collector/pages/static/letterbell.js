@@ -1,0 +1,45 @@
+// What HTML and htmx cannot say: the reader's own time zone, Escape on a tooltip, copying.
+"use strict";
+
+const DAY = { hour: "2-digit", minute: "2-digit" };
+const YEAR = { day: "numeric", month: "short" };
+const SHORT = { day: "numeric", month: "short", year: "numeric" };
+const FULL = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+
+function shortForm(moment, now) {
+  if (moment.toDateString() === now.toDateString()) return DAY;
+  return moment.getFullYear() === now.getFullYear() ? YEAR : SHORT;
+}
+
+function localise(root) {
+  const now = new Date();
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    const form = time.dataset.form === "short" ? shortForm(moment, now) : FULL;
+    time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, { ...form, hourCycle: "h23" }).format(moment);
+    time.dataset.local = "";
+  }
+}
+
+// WCAG 1.4.13: Escape hides a tooltip without moving the pointer or the focus.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const mark of document.querySelectorAll(".mark:hover, .mark:focus-within")) mark.dataset.dismissed = "";
+});
+for (const left of ["focusout", "pointerout"]) {
+  document.addEventListener(left, (event) => {
+    const mark = event.target.closest?.(".mark");
+    if (mark && !mark.contains(event.relatedTarget)) delete mark.dataset.dismissed;
+  });
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+  button.dataset.copied = "";
+  setTimeout(() => delete button.dataset.copied, 1500);
+});
+
+document.addEventListener("htmx:after:swap", () => localise(document));
+localise(document);

@@ -1,0 +1,77 @@
+"""What we say of a hit, a delivery, or mail left alone: honest words, one table each. Pure.
+
+A verdict is a belief, so no sentence says more than is known: "likely", "may be no one", "not
+counted".
+"""
+
+# verdict -> (of an open, of a click)
+_HITS = {
+    "person": ("Opened, likely by a person", "Link followed, likely by a person"),
+    "proxy": (
+        "Opened: the reader's mail service fetched the images for them",
+        "Link followed through the reader's mail service",
+    ),
+    "prefetch": (
+        "Loaded in advance by a mail service; may be no one",
+        "Link fetched in advance; may be no one",
+    ),
+    "scanner": (
+        "Loaded by a security scanner, not by a reader",
+        "Link checked by a security scanner, not by a reader",
+    ),
+    "preview": ("Loaded to preview a link in a chat", "Link previewed in a chat, not followed"),
+    "tool": ("Loaded by a program, not by a mail reader", "Link fetched by a program"),
+    "self": ("Your own view", "Your own click"),
+    "unknown": (
+        "Loaded by something we do not recognise",
+        "Link fetched by something we do not recognise",
+    ),
+}
+
+# the rule that fired -> why it speaks for the verdict
+_RULES = {
+    "head": "it asked for headers only",
+    "purpose-prefetch": "it said that it only prefetches",
+    "apple-prefetch": "Apple Mail's privacy proxy loads everything, read or not",
+    "gmail-prefetch": "Gmail fetches some mail before anyone reads it",
+    "office-discovery": "Microsoft Office probes the server of a link",
+    "office-click": "Outlook checks a link before it opens it",
+    "preview": "chat and social apps fetch links to show a card",
+    "tool": "it named itself a program",
+    "no-agent": "it did not say what it is",
+    "safe-links": "it came from Microsoft's mail protection",
+    "barracuda": "it came from Barracuda's mail protection",
+    "before-delivery": "it came before the mail was delivered",
+    "early-click": "it came within seconds of the delivery",
+    "burst": "it followed several links within two seconds",
+    "google-proxy": "Gmail's image proxy fetches when the mail is opened",
+    "yahoo-proxy": "Yahoo's image proxy fetches when the mail is opened",
+    "office-open": "Outlook loads images when the mail is opened",
+    "apple-mail": "Apple Mail, or its privacy proxy: hard to tell apart",
+    "browser": "it looked like a person's browser or mail client",
+    "unrecognised": "no rule knows it",
+}
+
+# state -> (chip, sentence)
+_STATES = {
+    "sending": ("Sending", "On its way; no answer yet"),
+    "delivered": ("Delivered", "Accepted by the mail server"),
+    "deferred": ("Delayed", "The mail server asked to try again later"),
+    "refused": ("Refused", "The mail server refused it"),
+}
+
+
+def say_hit(kind: str, verdict: str) -> str:
+    """A hit in a sentence; `kind` is "open" or "click"."""
+    opened, clicked = _HITS.get(verdict, _HITS["unknown"])
+    return clicked if kind == "click" else opened
+
+
+def say_rule(rule: str) -> str:
+    """Why the verdict: a clause in lower case, or the rule's own id where it has no words yet."""
+    return _RULES.get(rule, rule)
+
+
+def say_state(state: str) -> tuple[str, str]:
+    """A message's state as a chip and a sentence."""
+    return _STATES.get(state, (state.capitalize(), ""))
