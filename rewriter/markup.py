@@ -11,14 +11,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rewriter.contract import Doubt
+
 _WS = rb"[ \t\n\f\r]"
 _RAW_TEXT = (b"style", b"script", b"textarea", b"title", b"xmp", b"iframe", b"noembed", b"noframes")
 
 # A tag in the usual spelling, in one step. Its character classes exclude each other, so that a tag
 # it does not fit costs one more pass of that tag, and no more.
 _VALUE = rb"""(?:"[^"]*"|'[^']*'|[^ \t\n\f\r<>"'=`]+(?=[ \t\n\f\r>]))"""
-_PLAIN = rb"""[^<>"'=]*"""
-_TAG = rb"</?[a-z]" + _PLAIN + rb"(?:(?<![ \t\n\f\r/])=" + _VALUE + _PLAIN + rb")*>"
+_PART = rb"""[^ \t\n\f\r/<>"'=]+"""
+_TAG = (
+    rb"</?[a-z](?:" + _PART + rb")?(?:[ \t\n\f\r/]+" + _PART + rb"(?:=" + _VALUE + rb")?){0,99}"
+    rb"[ \t\n\f\r/]*>"
+)
 _NOTABLE = rb"/?(?:a|area|body|html|frameset|plaintext|" + b"|".join(_RAW_TEXT) + rb")[ \t\n\f\r/>]"
 # All that is of no interest, up to the next "<" that is: always matches, perhaps nothing. In
 # Outlook's conditional comments VML shapes carry links as well.
@@ -39,6 +44,8 @@ _EQUALS = re.compile(_WS + rb"*=" + _WS + rb"*")
 _TAG_END = re.compile(rb"[ \t\n\f\r/]*>")
 _COMMENT = re.compile(rb"<!--(?:>|->|(.*?)--!?>)", re.DOTALL)
 _CONDITIONAL = re.compile(rb"\s*\[if [^\]]*\]>(.*)<!\[endif\]\s*\Z", re.DOTALL | re.IGNORECASE)
+# Real tags have a dozen attributes at most; lxml takes quadratic time over them.
+_MAX_ATTRIBUTES = 200
 _RAW_END = {
     name: re.compile(rb"</" + name + rb"(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in _RAW_TEXT
 }
@@ -88,7 +95,7 @@ class Findings:
 def read_markup(view: bytes) -> Findings:
     """All anchors of a document in order, and its landmarks. `view` must be ASCII-compatible.
 
-    Takes time linear in `len(view)` whatever it holds.
+    Takes time linear in `len(view)` whatever it holds. Raises `Doubt` over a tag that is none.
     """
     return _Reader(view).read()
 
@@ -201,4 +208,6 @@ class _Reader:
                     return None  # a quote that never ends
             value = Span(*match.span(group)) if group > 1 else Span(at, at)
             found.setdefault(match[1].lower(), Attribute(match.start(1), value))
+            if len(found) > _MAX_ATTRIBUTES:
+                raise Doubt("too many attributes")
         return closing.end()

@@ -21,7 +21,7 @@ PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;border:0
 CLIPPED = 100_000
 _LABEL = 500
 _PGP = re.compile(rb"-----BEGIN PGP (?:SIGNED )?MESSAGE-----")
-_MINTED = re.compile(r"https?://[^\x00-\x20\x7f-\U0010ffff\"'<>&=`]+", re.IGNORECASE)
+_MINTED = re.compile(r"https?://[!#$%()*+,\-./0-9:;?@A-Z\[\\\]^_a-z{|}~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +177,12 @@ class _Finder:
 
     def _holds_own_pixel(self, decoded: bytes) -> bool:
         """Whether an image of ours is there already: a second pass, or a quoted mail."""
-        hosts = b"|".join(re.escape(host.encode()) for host in self._exempt.own_hosts)
-        if not hosts:
-            return False
-        image = rb"<img\s[^>]{0,1000}?src\s*=\s*[\"']?https?://(?:" + hosts + rb")[:/]"
-        return re.search(image, decoded, re.IGNORECASE) is not None
+        for host in self._exempt.own_hosts:
+            for url in re.finditer(rb"//" + re.escape(host.encode()) + rb"[:/]", decoded, re.I):
+                tag = decoded.rfind(b"<", max(0, url.start() - 1_000), url.start())
+                if tag >= 0 and decoded[tag : tag + 4].lower() == b"<img":
+                    return True
+        return False
 
 
 def _pixel_place(found: Findings, size: int) -> int | None:

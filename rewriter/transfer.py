@@ -125,7 +125,7 @@ class Identity:
 
 _QP_LONGEST = 65_536  # of a line; longer ones are no text, and would cost quadratic time
 _QP_MALFORMED = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n)|\r(?!\n)")
-_QP_TRAILING = re.compile(rb"[ \t]+(?=\r?\n|\Z)")
+_QP_TRAILING = (b" \n", b" \r\n", b"\t\n", b"\t\r\n")
 
 
 class QuotedPrintable:
@@ -158,7 +158,11 @@ class QuotedPrintable:
             yield Edit(start, end, self._wrap(edit.new, start, end))
 
     def decode(self, encoded: bytes) -> bytes:
-        return binascii.a2b_qp(_QP_TRAILING.sub(b"", encoded))
+        if encoded.endswith((b" ", b"\t")) or any(mark in encoded for mark in _QP_TRAILING):
+            # White space at a line's end is not part of the text, RFC 2045 §6.7 (3).
+            lines = encoded.replace(b"\r\n", b"\n").split(b"\n")
+            return binascii.a2b_qp(self._newline.join(line.rstrip(b" \t") for line in lines))
+        return binascii.a2b_qp(encoded)
 
     def _locate(self, offset: int) -> int:
         """Where the decoded byte at `offset` stands in the encoded bytes.
