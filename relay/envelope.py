@@ -1,0 +1,113 @@
+"""The values that travel: who sends what to whom, what upstream said, what the client hears.
+
+Everything is frozen: an envelope is made once, at the end of DATA, and each later stop makes new
+values. Addresses, parameters and messages are bytes as they came over the wire.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from collector.senders import Sender
+
+# ESMTP parameters: keyword in upper case -> value as given, None where there was no "=value".
+Parameters = Mapping[bytes, bytes | None]
+
+_PRINTABLE = bytes(octet if 32 <= octet < 127 or octet == 10 else ord("?") for octet in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One SMTP reply: `text` opens with the enhanced status code; b"\\n" parts its lines."""
+
+    code: int
+    text: bytes
+
+    def wire(self) -> bytes:
+        """The reply as it goes over the wire; what is not printable ASCII becomes "?"."""
+        code = b"%d" % self.code
+        if b"\n" not in self.text:
+            return code + b" " + self.text + b"\r\n"
+        *first, last = self.text.translate(_PRINTABLE).split(b"\n")
+        return (
+            b"".join(code + b"-" + line + b"\r\n" for line in first) + code + b" " + last + b"\r\n"
+        )
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
+    """Raised by a check; `reply` is what the client hears."""
+
+    def __init__(self, code: int, text: bytes) -> None:
+        self.reply = Reply(code, text)
+        super().__init__(code, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The submitting client: its address, its EHLO name, the TLS version ("" in clear)."""
+
+    peer: str
+    helo: bytes
+    tls: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One RCPT TO: the address as given and its DSN parameters."""
+
+    address: bytes
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One submission: who sent what to whom. `mail_from` is b"" for the null sender."""
+
+    sender: Sender
+    mail_from: bytes
+    parameters: Parameters
+    recipients: tuple[Recipient, ...]
+    content: bytes
+    client: Client
+    received_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """The bytes that one group of recipients gets."""
+
+    mail_from: bytes
+    parameters: Parameters
+    recipients: tuple[Recipient, ...]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What upstream answered for one recipient, in its own words.
+
+    `enhanced` is its enhanced status code or "", `text` what follows that code.
+    """
+
+    recipient: bytes
+    code: int
+    enhanced: str = ""
+    text: bytes = b""
+
+
+class Delivered(_Answer):
+    """Upstream has taken the mail for this recipient."""
+
+
+class Deferred(_Answer):
+    """Not now: upstream said 4xx, or could not be reached."""
+
+
+class Refused(_Answer):
+    """Never: upstream said 5xx."""
+
+
+class Withheld(_Answer):
+    """Upstream would have taken it, but another recipient was not accepted: nothing was sent."""
+
+
+Outcome = Delivered | Deferred | Refused | Withheld

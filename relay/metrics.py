@@ -1,0 +1,30 @@
+"""The relay's figures, in Prometheus' format; `/metrics` of the collector shows them."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SESSIONS = Gauge("letterbell_smtp_sessions", "Submission sessions that are open.")
+SESSIONS_TURNED_AWAY = Counter(
+    "letterbell_smtp_sessions_turned_away", "Connections refused because of a limit or a stop."
+)
+MESSAGES = Counter("letterbell_messages", "Messages by what the client was told.", ["result"])
+MESSAGE_SECONDS = Histogram(
+    "letterbell_message_seconds",
+    "From the end of DATA to the reply, upstream's time included.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600),
+)
+REWRITES = Counter(
+    "letterbell_rewrites",
+    "Messages by what the rewriter did: rewritten, untouched, failed.",
+    ["result"],
+)
+STORE_UNAVAILABLE = Counter(
+    "letterbell_store_unavailable", "Messages sent untracked because they could not be recorded."
+)
+AMBIGUOUS = Counter(
+    "letterbell_ambiguous_deliveries",
+    "Upstream went away behind the final dot: it may have the message or not (RFC 1047).",
+)
+UPSTREAM_CONNECTIONS = Counter(
+    "letterbell_upstream_connections", "Connections to upstream by result.", ["result"]
+)
+INTERNAL_ERRORS = Counter("letterbell_smtp_errors", "Sessions answered 451 for an error of ours.")

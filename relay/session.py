@@ -1,0 +1,337 @@
+"""One submission session: its state, and each command as a checklist (RFC 5321, RFC 6409).
+
+Refusals come first, each with its code at the return; what is left at the end of a checklist is
+right. COMMANDS names every command there is. The wire brings lines and takes replies; who opens
+and closes it is smtpd's business.
+"""
+
+import re
+import secrets
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import structlog
+
+from collector.senders import Sender
+from relay import metrics
+from relay.address import parse_mail, parse_rcpt
+from relay.auth import MECHANISMS, Accounts, check_address
+from relay.connections import Connections
+from relay.envelope import Client, Envelope, Parameters, Recipient, Refusal, Reply
+from relay.transparency import has_bare_newline, normalize_newlines, unstuff
+from relay.wire import Hangup, Wire
+
+log = structlog.get_logger()
+
+OVERSIZE = 1_048_576  # how much past the limit is read, so that the client hears why
+MAX_BAD_LOGINS = 5
+MAX_IDLE_TALK = 100  # commands without a message, weighed by COMMANDS, before we hang up
+
+_CLIENT_NAME = re.compile(rb"[!-~]{1,255}")
+
+Accept = Callable[[Envelope], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What holds for every session. Sizes in octets, times in seconds."""
+
+    hostname: str
+    max_size: int = 26_214_400
+    max_recipients: int = 100
+    bare_newline: Literal["normalize", "reject"] = "normalize"
+    idle_timeout: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What holds for the sessions of one listener.
+
+    `tls` has the server's certificate, if there is one; `implicit` speaks TLS from the first
+    octet. `allow_plain_auth` offers AUTH without TLS: for loopback only.
+    """
+
+    tls: ssl.SSLContext | None = None
+    implicit: bool = False
+    allow_plain_auth: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the sessions of all listeners share. `accept` answers each complete envelope."""
+
+    submission: Submission
+    accounts: Accounts
+    accept: Accept
+    connections: Connections
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What MAIL and RCPT have said so far."""
+
+    mail_from: bytes
+    parameters: Parameters
+    recipients: list[Recipient] = field(default_factory=list)
+
+
+class Session:
+    """The state of one session, and what each command does to it."""
+
+    def __init__(
+        self,
+        service: Service,
+        door: Door,
+        wire: Wire,
+        *,
+        peer: str,
+        tls: str,
+        start_tls: Callable[[ssl.SSLContext], Awaitable[str]],
+    ) -> None:
+        self.sender: Sender | None = None
+        self.stage: Literal["commands", "message", "delivery"] = "commands"
+        self.ended = False
+        self._service = service
+        self._limits = service.submission
+        self._door = door
+        self._wire = wire
+        self._peer = peer
+        self._tls = tls  # the protocol's version, "" in clear
+        self._start_tls = start_tls
+        self._client_name = b""
+        self._transaction: Transaction | None = None
+        self._bad_logins = 0
+        self._idle_talk = 0
+
+    async def obey(self, line: bytes) -> Reply | None:
+        """Does what one command line says. None: the reply has been given.
+
+        Raises Refusal for a reply that is a no, Hangup for the session's last reply.
+        """
+        verb, _, argument = line.partition(b" ")
+        command = COMMANDS.get(verb.upper(), UNKNOWN)
+        self._idle_talk += command.weight
+        if self._idle_talk > MAX_IDLE_TALK:
+            raise Hangup(421, b"4.7.0 Too many commands without a message")
+        try:
+            return await command.obey(self, argument.strip(b" "))
+        except Refusal:
+            self._idle_talk += 1
+            raise
+
+    def reset(self) -> None:
+        """Forgets the transaction."""
+        self._transaction = None
+
+    async def ehlo(self, name: bytes) -> Reply:
+        if not _CLIENT_NAME.fullmatch(name):
+            return Reply(501, b"5.5.4 Syntax: EHLO hostname")
+        self._client_name, self._transaction = name, None
+        offers = [
+            self._limits.hostname.encode("ascii"),
+            b"PIPELINING",
+            b"SIZE %d" % self._limits.max_size,
+            b"8BITMIME",
+            b"SMTPUTF8",
+            b"DSN",
+            b"ENHANCEDSTATUSCODES",
+        ]
+        if self._door.tls and not self._tls:
+            offers.append(b"STARTTLS")
+        if self._may_log_in:
+            offers.append(b"AUTH " + b" ".join(MECHANISMS))
+        return Reply(250, b"\n".join([*offers, b"HELP"]))
+
+    async def helo(self, name: bytes) -> Reply:
+        if not _CLIENT_NAME.fullmatch(name):
+            return Reply(501, b"5.5.4 Syntax: HELO hostname")
+        self._client_name, self._transaction = name, None
+        return Reply(250, self._limits.hostname.encode("ascii"))
+
+    async def starttls(self, argument: bytes) -> Reply | None:
+        if argument:
+            return Reply(501, b"5.5.4 Syntax: STARTTLS")
+        if self._tls:
+            return Reply(503, b"5.5.1 TLS is already in use")
+        if not self._door.tls:
+            return Reply(502, b"5.5.1 STARTTLS is not offered here")
+        if self._wire.pending:  # it would be obeyed as if TLS had carried it: RFC 3207 §6
+            raise Hangup(501, b"5.5.1 Nothing may follow STARTTLS before the handshake")
+        self._wire.say(b"220 2.0.0 Go ahead\r\n")
+        await self._wire.flush()
+        self._tls = await self._start_tls(self._door.tls)
+        self._client_name, self._transaction, self.sender = b"", None, None  # RFC 3207 §4.2
+        return None
+
+    async def auth(self, argument: bytes) -> Reply:
+        mechanism, _, initial = argument.partition(b" ")
+        dialogue = MECHANISMS.get(mechanism.upper())
+        if not self._client_name:
+            return Reply(503, b"5.5.1 EHLO first")
+        if self.sender or self._transaction:
+            return Reply(503, b"5.5.1 AUTH comes once, before MAIL")
+        if not self._may_log_in:
+            return Reply(538, b"5.7.11 Encryption is required: STARTTLS first")
+        if dialogue is None:
+            return Reply(504, b"5.5.4 Mechanisms are " + b", ".join(MECHANISMS))
+        credentials = await dialogue(initial.strip(b" "), self._challenge)
+        self.sender = await self._service.accounts.authenticate(credentials)
+        if self.sender:
+            self._idle_talk = 0
+            return Reply(235, b"2.7.0 Authenticated")
+        self._bad_logins += 1
+        if self._bad_logins >= MAX_BAD_LOGINS:
+            raise Hangup(421, b"4.7.0 Too many wrong logins")
+        return Reply(535, b"5.7.8 Login or password is wrong")
+
+    async def _challenge(self, challenge: bytes) -> bytes:
+        self._wire.say(b"334 " + challenge + b"\r\n")
+        return await self._wire.line()
+
+    async def mail(self, argument: bytes) -> Reply:
+        sender = self.sender
+        if not self._client_name:
+            return Reply(503, b"5.5.1 EHLO first")
+        if sender is None:
+            first = b"" if self._may_log_in else b": STARTTLS first, then AUTH"
+            return Reply(530, b"5.7.0 Authentication is required" + first)
+        if self._transaction:
+            return Reply(503, b"5.5.1 MAIL was said already; RSET forgets it")
+        address, parameters = parse_mail(argument)
+        if int(parameters.get(b"SIZE") or 0) > self._limits.max_size:
+            return Reply(552, b"5.3.4 The message is larger than %d octets" % self._limits.max_size)
+        if address:
+            check_address(sender, address)
+        self._transaction = Transaction(address, parameters)
+        return Reply(250, b"2.1.0 Sender ok")
+
+    async def rcpt(self, argument: bytes) -> Reply:
+        transaction = self._transaction
+        if transaction is None:
+            return Reply(503, b"5.5.1 MAIL first")
+        utf8 = b"SMTPUTF8" in transaction.parameters
+        recipient = Recipient(*parse_rcpt(argument, utf8=utf8))
+        if len(transaction.recipients) >= self._limits.max_recipients:
+            return Reply(452, b"4.5.3 Too many recipients; send the rest as another message")
+        transaction.recipients.append(recipient)
+        return Reply(250, b"2.1.5 Recipient ok")
+
+    async def data(self, argument: bytes) -> Reply:
+        transaction = self._transaction
+        if argument:
+            return Reply(501, b"5.5.4 Syntax: DATA")
+        if transaction is None:
+            return Reply(503, b"5.5.1 MAIL first")
+        if not transaction.recipients:
+            return Reply(503, b"5.5.1 RCPT first")
+        self._wire.say(b"354 End with a dot on a line of its own\r\n")
+        self._transaction = None
+        try:
+            self.stage = "message"
+            content = unstuff(await self._wire.message(self._limits.max_size + OVERSIZE))
+            self.stage = "delivery"
+            return await self._submit(transaction, content)
+        finally:
+            self.stage = "commands"
+
+    async def _submit(self, transaction: Transaction, content: bytes) -> Reply:
+        if has_bare_newline(content):
+            if self._limits.bare_newline == "reject":
+                return Reply(550, b"5.6.0 The message has a bare CR or LF; lines end with CR LF")
+            content = normalize_newlines(content)
+        if len(content) > self._limits.max_size:
+            return Reply(552, b"5.3.4 The message is larger than %d octets" % self._limits.max_size)
+        assert self.sender
+        envelope = Envelope(
+            sender=self.sender,
+            mail_from=transaction.mail_from,
+            parameters=transaction.parameters,
+            recipients=tuple(transaction.recipients),
+            content=content,
+            client=Client(self._peer, self._client_name, self._tls),
+            received_at_ms=time.time_ns() // 1_000_000,
+        )
+        self._idle_talk = 0
+        return await self._service.connections.finish(self._deliver(envelope))
+
+    async def _deliver(self, envelope: Envelope) -> Reply:
+        """Runs to its end even when the session does not live to hear the reply."""
+        try:
+            return await self._service.accept(envelope)
+        except Refusal as refusal:
+            return refusal.reply
+        except Exception as error:  # noqa: BLE001 - nobody else may be there to see it
+            return trouble(error)
+
+    async def rset(self, argument: bytes) -> Reply:
+        if argument:
+            return Reply(501, b"5.5.4 Syntax: RSET")
+        self._transaction = None
+        return Reply(250, b"2.0.0 Forgotten")
+
+    async def noop(self, _: bytes) -> Reply:
+        return Reply(250, b"2.0.0 Ok")
+
+    async def vrfy(self, _: bytes) -> Reply:
+        return Reply(252, b"2.1.5 Not told; send the mail and see")
+
+    async def help(self, _: bytes) -> Reply:
+        return Reply(214, b"2.0.0 RFC 5321, RFC 6409; log in with AUTH, then MAIL, RCPT, DATA")
+
+    async def quit(self, argument: bytes) -> Reply:
+        if argument:
+            return Reply(501, b"5.5.4 Syntax: QUIT")
+        self.ended = True
+        return Reply(221, b"2.0.0 Bye")
+
+    async def not_here(self, _: bytes) -> Reply:
+        return Reply(502, b"5.5.1 Not implemented")
+
+    async def http(self, _: bytes) -> Reply:
+        raise Hangup(421, b"4.7.0 This is not a web server")
+
+    async def unknown(self, _: bytes) -> Reply:
+        return Reply(500, b"5.5.2 Unknown command")
+
+    @property
+    def _may_log_in(self) -> bool:
+        return bool(self._tls) or self._door.allow_plain_auth
+
+
+class Command(NamedTuple):
+    """What a verb does, and how much it counts towards MAX_IDLE_TALK."""
+
+    obey: Callable[[Session, bytes], Awaitable[Reply | None]]
+    weight: int = 1
+
+
+COMMANDS = {
+    b"EHLO": Command(Session.ehlo),
+    b"HELO": Command(Session.helo),
+    b"STARTTLS": Command(Session.starttls),
+    b"AUTH": Command(Session.auth),
+    b"MAIL": Command(Session.mail),
+    b"RCPT": Command(Session.rcpt, 0),
+    b"DATA": Command(Session.data),
+    b"RSET": Command(Session.rset),
+    b"NOOP": Command(Session.noop),
+    b"VRFY": Command(Session.vrfy),
+    b"EXPN": Command(Session.not_here),
+    b"HELP": Command(Session.help),
+    b"QUIT": Command(Session.quit),
+    b"GET": Command(Session.http),
+    b"POST": Command(Session.http),
+    b"CONNECT": Command(Session.http),
+}
+UNKNOWN = Command(Session.unknown, 10)
+
+
+def trouble(error: Exception) -> Reply:
+    """The reply to an error of ours: temporary, and a reference that the log has too."""
+    reference = secrets.token_hex(4)
+    metrics.INTERNAL_ERRORS.inc()
+    log.error("internal error", reference=reference, exc_info=error)
+    return Reply(451, b"4.3.0 Internal error; try again later (reference %b)" % reference.encode())

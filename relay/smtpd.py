@@ -1,0 +1,195 @@
+"""The submission server's connections: opened, read, timed, encrypted and closed.
+
+aiosmtpd keeps what it does well, the protocol and its handler task. The command loop, the grammar,
+DATA, AUTH and STARTTLS are ours (session.py, wire.py, address.py): strict where aiosmtpd is
+lenient, in bulk where it goes line by line. Its own smtp_* methods are never reached.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+
+from aiosmtpd.smtp import SMTP
+
+from relay.envelope import Refusal
+from relay.session import Accept, Door, Service, Session, Submission, trouble
+from relay.wire import Hangup, Wire
+
+__all__ = ["Accept", "Door", "Service", "Submission", "SubmissionServer", "listen", "tls_context"]
+
+LOGIN_TIMEOUT = 60.0  # seconds that a stranger may stay
+HANDSHAKE_TIMEOUT = 30.0
+LINGER = 5.0  # seconds in which a client that is still sending may read our last reply
+MIN_RATE = 500  # octets a second that a message must bring
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's own: it would tell what we don't
+
+
+def tls_context(certificate: str, key: str) -> ssl.SSLContext:
+    """The server's TLS: 1.2 at least. Raises OSError or ssl.SSLError for unusable files."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def listen(host: str, port: int, service: Service, door: Door) -> asyncio.Server:
+    """Listens. To stop: close the server, then `service.connections.drain`.
+
+    Raises OSError if the address cannot be had.
+    """
+    return await asyncio.get_running_loop().create_server(
+        lambda: SubmissionServer(service, door),
+        host,
+        port,
+        ssl=door.tls if door.implicit else None,
+        ssl_handshake_timeout=HANDSHAKE_TIMEOUT if door.implicit else None,
+    )
+
+
+class SubmissionServer(SMTP):
+    """One connection: fed by the event loop, driven by `_handle_client`."""
+
+    def __init__(self, service: Service, door: Door) -> None:
+        hostname = service.submission.hostname
+        super().__init__(None, hostname=hostname, loop=asyncio.get_running_loop())
+        self._service = service
+        self._door = door
+        self._deadline = 0.0
+        self._measured = 0  # octets of a message at the last look at its rate
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._started = self.loop.time()
+        self._peer = str((transport.get_extra_info("peername") or ("",))[0])
+        self._wire = Wire(transport, self.loop)
+        self._session = Session(
+            self._service,
+            self._door,
+            self._wire,
+            peer=self._peer,
+            tls=_tls_version(transport),
+            start_tls=self._start_tls,
+        )
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._wire.feed(data)
+
+    def eof_received(self) -> bool:
+        """What came before the end is still answered; TLS cannot be half closed."""
+        self._wire.feed_eof()
+        return self._wire.transport.get_extra_info("sslcontext") is None
+
+    def pause_writing(self) -> None:
+        self._wire.writable.clear()
+
+    def resume_writing(self) -> None:
+        self._wire.writable.set()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._wire.writable.set()
+        self._service.connections.leave(self)
+        super().connection_lost(error)
+
+    def finish(self) -> None:
+        """Ends the session: now, or after the reply to the message that is on its way."""
+        self._session.ended = True
+        if self._session.stage == "commands":
+            self._goodbye(b"421 4.3.2 The server is stopping; try again soon\r\n")
+
+    def abort(self) -> None:
+        """Ends the connection now, whatever it does."""
+        self._wire.transport.abort()
+
+    async def _handle_client(self) -> None:
+        with contextlib.suppress(ConnectionResetError):  # the client has gone
+            if self._service.connections.admit(self, self._peer):
+                self._wire.say(b"220 %b ESMTP Letterbell\r\n" % self.hostname.encode("ascii"))
+                await self._converse()
+            else:
+                self._wire.say(b"421 4.7.0 Too many connections; try again later\r\n")
+            await self._wire.flush()
+        self._wire.transport.close()
+
+    async def _converse(self) -> None:
+        """Commands and their replies, until one of them ends the session."""
+        while not self._session.ended:
+            self._reset_timeout()
+            try:
+                line = await self._wire.line()
+                self._reset_timeout()
+                reply = await self._session.obey(line)
+            except Hangup as hangup:
+                self._wire.say(hangup.reply.wire())
+                await self._linger()
+                return
+            except Refusal as refusal:
+                reply = refusal.reply
+            except ConnectionResetError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever broke, the session answers
+                self._session.reset()
+                reply = trouble(error)
+            if reply:
+                self._wire.say(reply.wire())
+
+    async def _linger(self) -> None:
+        """Lets a client that is still sending read our last reply before the door shuts."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                await self._wire.discard()
+
+    async def _start_tls(self, context: ssl.SSLContext) -> str:
+        """Goes over to TLS and tells its version. Raises ConnectionResetError if that fails."""
+        try:
+            transport = await self.loop.start_tls(
+                self._wire.transport,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+            )
+        except OSError as error:  # ssl.SSLError and time-outs are OSErrors
+            self._wire.transport.abort()
+            self.connection_lost(error)  # asyncio does not tell after a failed handshake
+            raise ConnectionResetError from error
+        if transport is None:  # it was closed meanwhile
+            raise ConnectionResetError
+        self.transport = self._wire.transport = transport
+        return _tls_version(transport)
+
+    def _goodbye(self, reply: bytes) -> None:
+        transport = self._wire.transport
+        if not transport.is_closing():
+            transport.write(reply)
+            transport.close()
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """Moves the deadline; the one timer looks at it when it fires, so a command costs none."""
+        self._deadline = self.loop.time() + self._service.submission.idle_timeout
+        if self._session.sender is None:
+            self._deadline = min(self._deadline, self._started + LOGIN_TIMEOUT)
+        if self._timeout_handle is None:
+            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
+
+    def _timeout_cb(self) -> None:
+        if self.loop.time() >= self._deadline:
+            if not self._is_moving():
+                self._goodbye(b"421 4.4.2 Nothing came for too long\r\n")
+                return
+            self._reset_timeout()
+        self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
+
+    def _is_moving(self) -> bool:
+        """Whether a message is being delivered, or comes in faster than a trickle."""
+        came, self._measured = self._wire.received - self._measured, self._wire.received
+        enough = came >= MIN_RATE * self._service.submission.idle_timeout
+        return self._session.stage == "delivery" or (self._session.stage == "message" and enough)
+
+
+def _tls_version(transport: asyncio.Transport) -> str:
+    """As in "TLSv1.3"; "" for a connection in clear."""
+    encrypted = transport.get_extra_info("ssl_object")
+    return str(encrypted.version()) if encrypted else ""

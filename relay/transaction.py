@@ -1,0 +1,261 @@
+"""One session with upstream, after its login: mail transactions, pipelined where that is offered.
+
+The invariants. Replies are matched to commands by their order, and one that nobody waits for ends
+the session. Nothing is sent unless every recipient was accepted. A DATA sent ahead that is answered
+354 though a recipient was refused ends the session without a dot: the dot alone, which RFC 2920
+§3.1 suggests, would deliver an empty message. Any surprise or cancellation ends the session, so
+that no later transaction reads this one's replies.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from relay.answer import Answer, AnswerError, AnswerReader
+from relay.envelope import Copy, Outcome, Parameters, Recipient, Refused, Withheld
+from relay.header import header_size
+from relay.transparency import stuffed
+
+CHUNK = 262_144  # octets handed to the transport at once
+CLOSING = 421
+
+Stage = Literal["envelope", "content", "end"]
+
+
+class ConversationBroken(Exception):  # noqa: N818 - named for what happened
+    """The session is over and the message is not settled.
+
+    `stage` tells how far it came: "envelope": no content was sent; "content": no final dot was
+    sent; "end": it was, so upstream may have the message or not (RFC 1047).
+    """
+
+    def __init__(self, stage: Stage, reason: str) -> None:
+        super().__init__(f"{reason} (at {stage})")
+        self.stage = stage
+        self.reason = reason
+
+
+class Conversation(asyncio.Protocol):
+    """Takes over a transport on which greeting, TLS, EHLO and AUTH are done.
+
+    `offers` are EHLO's keywords in lower case with their parameters. Time-outs in seconds.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.WriteTransport,
+        offers: Mapping[str, str],
+        *,
+        reply_timeout: float,
+        data_timeout: float,
+    ) -> None:
+        self.is_open = True
+        self._transport = transport
+        self._offers = offers
+        self._reply_timeout = reply_timeout
+        self._data_timeout = data_timeout
+        self._reader = AnswerReader()
+        self._answers: deque[Answer] = deque()
+        self._due = 0
+        self._arrived = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._stage: Stage = "envelope"
+        self._reason = "the connection was lost"
+        transport.set_protocol(self)
+
+    async def send(self, copy: Copy) -> tuple[Outcome, ...]:
+        """One transaction; an outcome for each recipient, in their order.
+
+        Raises ConversationBroken; the session is closed then, as after any other exception.
+        """
+        self._stage = "envelope"
+        try:
+            return await self._transact(copy)
+        except BaseException:
+            self.abort(self._reason)
+            raise
+
+    def quit(self) -> None:
+        """Says goodbye without waiting for the answer."""
+        if self.is_open:
+            self._transport.write(b"QUIT\r\n")
+            self.is_open = False
+            self._transport.close()
+
+    def abort(self, reason: str) -> None:
+        """Ends the session now."""
+        if self.is_open:
+            self.is_open, self._reason = False, reason
+            self._transport.abort()
+        self._arrived.set()
+        self._writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            answers = list(self._reader.feed(data))
+        except AnswerError as error:
+            return self.abort(f"upstream sent {error}")
+        self._answers += answers
+        self._due -= len(answers)
+        if self._due < 0:  # mostly 421, before upstream closes an idle session
+            self._due = 0
+            return self.abort("upstream spoke unasked")
+        self._arrived.set()
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.abort("the connection was lost")
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    async def _transact(self, copy: Copy) -> tuple[Outcome, ...]:
+        if self._lacks_utf8(copy):
+            return _no_utf8(copy)
+        ahead = len(copy.recipients) == 1 and "pipelining" in self._offers
+        commands = [self._mail(copy), *map(self._rcpt, copy.recipients)]
+        mail, *rcpts = await self._say([*commands, b"DATA\r\n"] if ahead else commands)
+        data = rcpts.pop() if ahead else None
+        if not mail.accepted or not all(rcpt.accepted for rcpt in rcpts):
+            await self._forget(data)
+            return _unsent(copy.recipients, mail, rcpts)
+        if data is None:
+            [data] = await self._say([b"DATA\r\n"])
+        if data.code < 400 and data.code != 354:
+            raise ConversationBroken(self._stage, f"upstream answered {data.code} to DATA")
+        if data.code != 354:
+            await self._forget(data)
+            return tuple(map(data.outcome, copy.recipients))
+        final = await self._content(copy.content)
+        return tuple(map(final.outcome, copy.recipients))
+
+    async def _content(self, content: bytes) -> Answer:
+        """The content, the dot, and upstream's verdict; a refusal may come before the dot."""
+        self._stage = "content"
+        self._due = 1
+        last = b""
+        for chunk in stuffed(content, CHUNK):
+            await self._write(last)
+            last = chunk
+        if not self._answers:
+            self._stage = "end"
+            await self._write(last + b".\r\n")
+        answer = await self._answer(self._data_timeout)
+        if answer.code < 400 and (self._stage == "content" or not answer.accepted):
+            raise ConversationBroken(self._stage, f"upstream answered {answer.code} to the message")
+        if self._stage == "content" or answer.code == CLOSING:
+            self.abort("upstream ended the session")
+        return answer
+
+    async def _forget(self, data: Answer | None) -> None:
+        """Makes the session fit for the next transaction, or ends it."""
+        if data is not None and data.code == 354:
+            self.abort("upstream wants a message that has no recipient")
+            return
+        with contextlib.suppress(ConversationBroken):  # what was answered before still counts
+            [answer] = await self._say([b"RSET\r\n"])
+            if answer.accepted:
+                return
+        self.abort("upstream did not take RSET")
+
+    async def _say(self, commands: Sequence[bytes]) -> list[Answer]:
+        """The answers to the commands, which go in one flight where that is offered."""
+        if "pipelining" in self._offers:
+            return await self._flight(commands)
+        return [answer for command in commands for answer in await self._flight([command])]
+
+    async def _flight(self, commands: Sequence[bytes]) -> list[Answer]:
+        self._due = len(commands)
+        await self._write(b"".join(commands))
+        answers = [await self._answer(self._reply_timeout) for _ in commands]
+        for answer in answers:
+            if answer.code == CLOSING:
+                words = answer.text.decode("ascii")
+                raise ConversationBroken(self._stage, f"upstream ended the session: {words}")
+        return answers
+
+    async def _answer(self, patience: float) -> Answer:
+        try:
+            async with asyncio.timeout(patience):
+                while not self._answers:
+                    if not self.is_open:
+                        raise ConversationBroken(self._stage, self._reason)
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            raise ConversationBroken(self._stage, "upstream did not answer in time") from None
+        return self._answers.popleft()
+
+    async def _write(self, data: bytes) -> None:
+        if self.is_open:
+            self._transport.write(data)
+        if self._writable.is_set():
+            return
+        try:
+            async with asyncio.timeout(self._reply_timeout):
+                await self._writable.wait()
+        except TimeoutError:
+            raise ConversationBroken(self._stage, "upstream stopped reading") from None
+
+    def _mail(self, copy: Copy) -> bytes:
+        words = [b"MAIL FROM:<%b>" % copy.mail_from]
+        if "size" in self._offers:
+            words.append(b"SIZE=%d" % len(copy.content))
+        # By what the content is, not by what the client said. Without 8BITMIME upstream, 8-bit
+        # content goes as it is: servers pass it on all the same, while re-encoding (RFC 6152 §3)
+        # would change the bytes under signatures and refusing would lose the mail.
+        if "8bitmime" in self._offers and not copy.content.isascii():
+            words.append(b"BODY=8BITMIME")
+        if "smtputf8" in self._offers and b"SMTPUTF8" in copy.parameters:
+            words.append(b"SMTPUTF8")
+        words += self._dsn(copy.parameters, (b"RET", b"ENVID"))
+        return b" ".join(words) + b"\r\n"
+
+    def _rcpt(self, recipient: Recipient) -> bytes:
+        words = [b"RCPT TO:<%b>" % recipient.address]
+        words += self._dsn(recipient.parameters, (b"NOTIFY", b"ORCPT"))
+        return b" ".join(words) + b"\r\n"
+
+    def _dsn(self, parameters: Parameters, names: Sequence[bytes]) -> list[bytes]:
+        """The DSN parameters as given (RFC 3461), where upstream knows them."""
+        if "dsn" not in self._offers:
+            return []
+        given = ((name, parameters.get(name)) for name in names)
+        return [name + b"=" + value for name, value in given if value]
+
+    def _lacks_utf8(self, copy: Copy) -> bool:
+        """Whether it needs SMTPUTF8, not just asks for it, and upstream has none."""
+        if "smtputf8" in self._offers or b"SMTPUTF8" not in copy.parameters:
+            return False
+        addresses = (copy.mail_from, *(recipient.address for recipient in copy.recipients))
+        header = copy.content[: header_size(copy.content)]
+        return not all(map(bytes.isascii, (header, *addresses)))
+
+
+def _unsent(
+    recipients: Sequence[Recipient], mail: Answer, rcpts: Sequence[Answer]
+) -> tuple[Outcome, ...]:
+    """Outcomes where MAIL or some RCPT was not accepted, so that nothing was sent."""
+    if not mail.accepted:
+        return tuple(map(mail.outcome, recipients))
+    return tuple(
+        Withheld(recipient=recipient.address, code=rcpt.code)
+        if rcpt.accepted
+        else rcpt.outcome(recipient)
+        for recipient, rcpt in zip(recipients, rcpts, strict=True)
+    )
+
+
+def _no_utf8(copy: Copy) -> tuple[Outcome, ...]:
+    """RFC 6531 §3.5: what needs UTF-8 cannot go to a server without it."""
+    text = b"The next mail server takes no addresses or headers beyond ASCII"
+    return tuple(
+        Refused(recipient=recipient.address, code=553, enhanced="5.6.7", text=text)
+        for recipient in copy.recipients
+    )

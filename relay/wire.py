@@ -1,0 +1,137 @@
+"""One client's bytes: command lines and messages in, replies out.
+
+Input is kept in one buffer and read in bulk, never a line at a time inside DATA. Replies wait until
+we must wait for the client anyway, so a pipelined batch of commands is answered in one write.
+"""
+
+import asyncio
+
+from relay.envelope import Refusal
+from relay.transparency import END_OF_DATA
+
+MAX_LINE = 12_288  # RFC 4954 §4.c, for the longest AUTH; other commands are far shorter
+HIGH_WATER = 65_536  # what a client may send ahead while we are busy with its last message
+
+
+class Hangup(Refusal):
+    """A refusal after which the session ends."""
+
+
+class Wire:
+    """The byte streams of one session.
+
+    Fed by the protocol (`feed`, `feed_eof`, `writable`), used by its command loop. Reading raises
+    ConnectionResetError once the client has gone and everything it sent has been read.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.transport = transport
+        self.writable = asyncio.Event()
+        self.writable.set()
+        self._loop = loop
+        self._buffer = bytearray()
+        self._replies = bytearray()
+        self._room = HIGH_WATER
+        self._paused = self._eof = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the client has sent something that is not read yet."""
+        return bool(self._buffer)
+
+    @property
+    def received(self) -> int:
+        """How many octets are waiting: inside a message, how much of it has come."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > self._room and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+        self._wake()
+
+    def feed_eof(self) -> None:
+        self._eof = True
+        self._wake()
+
+    def say(self, reply: bytes) -> None:
+        """Queues a complete reply, CRLF included; it leaves with the next `flush`."""
+        self._replies += reply
+
+    async def flush(self) -> None:
+        if self._replies:
+            self.transport.write(bytes(self._replies))
+            self._replies.clear()
+            await self.writable.wait()  # a client that never reads fills no memory
+
+    async def line(self) -> bytes:
+        """The next command line, without its CRLF.
+
+        Raises Hangup (500) for an endless line, Refusal (500) for one with a bare LF.
+        """
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            if searched > MAX_LINE:
+                raise Hangup(500, b"5.5.2 Line too long")
+            await self._more()
+        line = bytes(self._buffer[: end + 1])
+        del self._buffer[: end + 1]
+        if not line.endswith(b"\r\n"):
+            raise Refusal(500, b"5.5.2 Lines end with CR LF, not with LF alone")
+        return line[:-2]
+
+    async def message(self, cap: int) -> bytes:
+        """What comes up to CRLF.CRLF, without the dot line, still dot-stuffed (RFC 5321 §4.5.2).
+
+        Raises Hangup (552) once more than `cap` octets came without an end.
+        """
+        self._room, searched = cap + HIGH_WATER, 0
+        try:
+            while (end := self._end_of_data(searched)) < 0:
+                searched = max(0, len(self._buffer) - len(END_OF_DATA) + 1)
+                if len(self._buffer) > cap:
+                    self._buffer = bytearray()
+                    raise Hangup(552, b"5.3.4 The message is far too large")
+                await self._more()
+        finally:
+            self._room = HIGH_WATER
+        raw = bytes(memoryview(self._buffer)[:end])
+        del self._buffer[: end + 3]
+        return raw
+
+    async def discard(self) -> None:
+        """Reads and drops until the client has gone, so that it can read our last reply."""
+        while not self._eof:
+            self._buffer.clear()
+            await self._more()
+
+    def _end_of_data(self, searched: int) -> int:
+        """Where the final dot stands, or -1. The command's own CRLF may be the first half."""
+        if self._buffer.startswith(b".\r\n"):
+            return 0
+        at = self._buffer.find(END_OF_DATA, searched)
+        return at if at < 0 else at + 2
+
+    async def _more(self) -> None:
+        """Answers what is due, then waits for the client's next bytes."""
+        size = len(self._buffer)
+        await self.flush()
+        if len(self._buffer) != size:
+            return
+        if self._eof:
+            raise ConnectionResetError
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
