@@ -55,6 +55,7 @@ class AnswerReader:
         self._buffer = bytearray()
         self._lines: list[bytes] = []
         self._code = b""
+        self._size = 0  # octets of the reply that is being read
 
     def feed(self, data: bytes) -> Iterator[Answer]:
         """The answers that `data` completes. Raises AnswerError; the reader is of no use then."""
@@ -62,9 +63,11 @@ class AnswerReader:
         while (end := self._buffer.find(b"\n") + 1) > 0:
             line = bytes(self._buffer[:end])
             del self._buffer[:end]
+            self._size += len(line)
             if answer := self._take(line):
+                self._size = 0
                 yield answer
-        if len(self._buffer) + sum(map(len, self._lines)) > MAX_ANSWER:
+        if len(self._buffer) + self._size > MAX_ANSWER:
             raise AnswerError("an endless reply")
 
     def _take(self, line: bytes) -> Answer | None:

@@ -1,0 +1,125 @@
+"""SASL's two old mechanisms, and as whom a sender may write."""
+
+from base64 import b64encode
+
+import pytest
+
+from collector.senders import Sender
+from relay.auth import MECHANISMS, Credentials, check_address, check_author
+from relay.envelope import Refusal
+from relay.header import read_fields
+
+ANA = Sender(
+    1,
+    "ana",
+    ("Ana@example.com", "*@ana.example"),
+    opens=True,
+    clicks=True,
+    sticky=True,
+    enabled=True,
+)
+
+
+async def run(mechanism: bytes, initial: bytes, *responses: bytes) -> Credentials:
+    waiting = list(responses)
+
+    async def ask(challenge: bytes) -> bytes:
+        return waiting.pop(0)
+
+    return await MECHANISMS[mechanism](initial, ask)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "responses"),
+    [
+        (b"PLAIN", [b64encode(b"\0ana\0secret")]),
+        (b"PLAIN", [b64encode(b"ana\0ana\0secret")]),
+        (b"PLAIN", [b"", b64encode(b"\0ana\0secret")]),
+        (b"LOGIN", [b64encode(b"ana"), b64encode(b"secret")]),
+        (b"LOGIN", [b"", b64encode(b"ana"), b64encode(b"secret")]),
+    ],
+)
+async def test_credentials_are_read(mechanism: bytes, responses: list[bytes]) -> None:
+    assert await run(mechanism, *responses) == Credentials(b"ana", b"secret")
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "responses", "reply"),
+    [
+        (b"PLAIN", [b"*"], b"501 5.7.0"),
+        (b"PLAIN", [b"="], b"501 5.5.2"),
+        (b"PLAIN", [b"%%%"], b"501 5.5.2"),
+        (b"PLAIN", [b64encode(b"ana\0secret")], b"501 5.5.2"),
+        (b"PLAIN", [b64encode(b"a\0b\0c\0d")], b"501 5.5.2"),
+        (b"PLAIN", [b64encode(b"bob\0ana\0secret")], b"535 5.7.8"),
+        (b"LOGIN", [b"", b"*"], b"501 5.7.0"),
+        (b"LOGIN", [b64encode(b"ana"), b"\xff"], b"501 5.5.2"),
+    ],
+)
+async def test_bad_responses(mechanism: bytes, responses: list[bytes], reply: bytes) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await run(mechanism, *responses)
+    assert refusal.value.reply.wire().startswith(reply)
+
+
+def test_credentials_do_not_print() -> None:
+    assert "secret" not in repr(Credentials(b"ana", b"secret"))
+
+
+@pytest.mark.parametrize(
+    "address", [b"ana@example.com", b"ANA@Example.COM", b"any@ana.example", b'"x@y"@ana.example']
+)
+def test_own_addresses(address: bytes) -> None:
+    check_address(ANA, address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        b"bob@example.com",
+        b"ana@example.org",
+        b"x@sub.ana.example",
+        b"ana.example",
+        b"*@x",
+        b"\xff@a",
+    ],
+)
+def test_other_addresses_are_refused_by_name(address: bytes) -> None:
+    with pytest.raises(Refusal) as refusal:
+        check_address(ANA, address)
+    reply = refusal.value.reply
+    assert reply.code == 550
+    assert reply.text.startswith(b"5.7.1 <" + address + b"> ")
+    assert b"letterbell sender set" in reply.text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"From: ana@example.com\r\n",
+        b'From: "Bob" <ana@example.com>\r\n',
+        b"from:\r\n ana@example.com, x@ana.example\r\nSubject: x\r\n",
+    ],
+)
+def test_own_authors(header: bytes) -> None:
+    check_author(ANA, read_fields(header + b"\r\nFrom: in the body\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (b"", b"0 From headers"),
+        (b"From: ana@example.com\r\nFROM: ana@example.com\r\n", b"2 From headers"),
+        (b"From: ana@example.com\r\njunk\r\nFrom : bob@example.com\r\n", b"2 From headers"),
+        (b"From:\r\n", b"no address"),
+        (b"From: undisclosed\r\n", b"no address"),
+        (b"From: bob@example.com\r\n", b"<bob@example.com>"),
+        (b"From: ana@example.com, bob@example.com\r\n", b"<bob@example.com>"),
+        (b"From: bob@example.com <ana@example.com>\r\n", b"<bob@example.com>"),
+    ],
+)
+def test_other_authors_are_refused(header: bytes, words: bytes) -> None:
+    with pytest.raises(Refusal) as refusal:
+        check_author(ANA, read_fields(header + b"\r\nbody\r\n"))
+    assert refusal.value.reply.code == 550
+    assert words in refusal.value.reply.text

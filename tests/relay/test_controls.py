@@ -1,0 +1,102 @@
+"""Control headers: every spelling, the stricter of two, and exactly their octets cut out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.controls import HEADERS, OFF, Wishes, read
+from relay.header import read_fields
+
+NOTHING = Wishes()
+ON = Wishes(opens=True, clicks=True)
+
+TABLE = [
+    ("X-Track: opens=true; clicks=false", Wishes(opens=True, clicks=False)),
+    ("X-Track: opens=TRUE", Wishes(opens=True)),
+    ("X-Track: clicks=default; opens=default", NOTHING),
+    ("X-Track: opens=true;", Wishes(opens=True)),
+    ("X-Track:\r\n opens=false;\r\n\tclicks=true", Wishes(opens=False, clicks=True)),
+    ("X-Track: no", OFF),
+    ("X-Track: yes", ON),
+    ("X-Track:", OFF),
+    ("X-Track: open=false", OFF),  # misspelt: must not track
+    ("X-Track: opens=maybe", Wishes(opens=False)),
+    ("X-Track: opens=true; opens=false", Wishes(opens=False)),
+    ("X-Track: opens=true, clicks=true", Wishes(opens=False)),
+    ("x-track-opens: yes", Wishes(opens=True)),
+    ("X-Track-Opens: no", Wishes(opens=False)),
+    ("X-Track-Opens: what", Wishes(opens=False)),
+    ("X-Track-Links: yes", Wishes(clicks=True)),
+    ("X-Track-Links: No", Wishes(clicks=False)),
+    ("X-PM-TrackOpens: true", Wishes(opens=True)),
+    ("X-PM-TrackOpens: false", Wishes(opens=False)),
+    ("X-PM-TrackLinks: HtmlAndText", Wishes(clicks=True)),
+    ("X-PM-TrackLinks: HtmlOnly", Wishes(clicks=True)),
+    ("X-PM-TrackLinks: TextOnly", Wishes(clicks=False)),
+    ("X-PM-TrackLinks: None", Wishes(clicks=False)),
+    ("X-Mailgun-Track: yes", ON),
+    ("X-Mailgun-Track: no", OFF),
+    ("X-Mailgun-Track-Opens: no", Wishes(opens=False)),
+    ("X-Mailgun-Track-Clicks: htmlonly", Wishes(clicks=True)),
+    ("X-No-Track: yes", OFF),
+    ("X-No-Track:", OFF),
+    ("X-No-Track: anything", OFF),
+    ("X-No-Track: false", NOTHING),
+    ('X-SMTPAPI: {"filters": {"opentrack": {"settings": {"enable": 0}}}}', Wishes(opens=False)),
+    ('X-SMTPAPI: {"filters": {"clicktrack": {"settings": {"enable": 1}}}}', Wishes(clicks=True)),
+    (
+        'X-SMTPAPI: {"filters":\r\n {"opentrack": {"settings":\r\n {"enable": true}}}}',
+        Wishes(opens=True),
+    ),
+    ('X-SMTPAPI: {"category": "x"}', NOTHING),
+    ('X-SMTPAPI: {"filters": []}', OFF),
+    ("X-SMTPAPI: {", OFF),
+    ("X-SMTPAPI: [1]", OFF),
+    ("X-SMTPAPI: " + "[" * 5000, OFF),
+    (
+        'X-MSYS-API: {"options": {"open_tracking": false, "click_tracking": true}}',
+        Wishes(opens=False, clicks=True),
+    ),
+    ('X-MSYS-API: {"options": {"open_tracking": "perhaps"}}', Wishes(opens=False)),
+    ('X-MSYS-API: {"campaign_id": "x"}', NOTHING),
+    ("X-Track: yes\r\nX-No-Track: yes", OFF),
+    ("X-Track: opens=true\r\nX-PM-TrackOpens: false", Wishes(opens=False)),
+    ("X-Track-Opens: yes\r\nX-Track-Links: no", Wishes(opens=True, clicks=False)),
+    ("X-Track-Opens: default\r\nX-Mailgun-Track: yes", ON),
+    ("Subject: X-Track: no", NOTHING),
+    ("X-Tracking: no", NOTHING),
+]
+
+
+@pytest.mark.parametrize(("header", "wishes"), TABLE, ids=[header[:60] for header, _ in TABLE])
+def test_what_a_header_wishes(header: str, wishes: Wishes) -> None:
+    content = b"From: ana@example.com\r\n" + header.encode() + b"\r\n\r\nX-Track: no\r\n"
+    assert read(content, read_fields(content))[0] == wishes
+
+
+def test_every_header_of_the_table_is_tried() -> None:
+    tried = {line.partition(":")[0].lower() for header, _ in TABLE for line in header.split("\r\n")}
+    assert {name.decode() for name in HEADERS} <= tried
+
+
+OTHER = st.sampled_from(
+    [b"Subject: x\r\n", b"To: a,\r\n b\r\n", b"broken line\r\n", b"X-Tracker: yes\r\n", b"A:\r\n"]
+)
+CONTROL = st.sampled_from(
+    [b"X-Track: no\r\n", b"x-pm-trackopens :\r\n true\r\n", b"X-No-Track:\r\n"]
+)
+BODY = st.sampled_from([b"\r\n", b"\r\nX-Track: no\r\n\r\nX-No-Track: yes\r\n", b""])
+
+
+@given(st.lists(st.tuples(st.booleans(), OTHER, CONTROL)), BODY)
+def test_exactly_the_control_headers_are_cut_out(
+    lines: list[tuple[bool, bytes, bytes]], body: bytes
+) -> None:
+    content = b"".join(control if is_control else other for is_control, other, control in lines)
+    expected = b"".join(other for is_control, other, _ in lines if not is_control)
+    assert read(content + body, read_fields(content + body))[1] == expected + body
+
+
+def test_without_controls_the_very_same_object_comes_back() -> None:
+    content = b"Subject: x\r\n\r\nbody"
+    assert read(content, read_fields(content))[1] is content

@@ -1,0 +1,326 @@
+"""What the relay's tests share: a relay in this process, upstreams that do as told, a raw client.
+
+Everything is real and on loopback, on ports that the system chooses: the SQLite store, argon2, our
+listeners, aiosmtpd as the upstream that behaves, a script where it must not.
+"""
+
+import asyncio
+import re
+import shutil
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import trustme
+from aiosmtpd.smtp import SMTP, AuthResult
+from aiosmtpd.smtp import Envelope as SinkEnvelope
+
+from collector.senders import Sender, Senders
+from collector.stats import MessageRow, Stats
+from collector.store import Store
+from collector.tokens import Key, Tokens
+from relay.auth import Accounts
+from relay.connections import Connections
+from relay.pipeline import Pipeline
+from relay.smtpd import Door, Service, Submission, listen
+from relay.upstream import Upstream, UpstreamHost
+
+PASSWORD = "correct horse"
+HOSTNAME = "relay.example.com"
+PUBLIC_URL = "https://t.example.com"
+ADDRESSES = ("ana@example.com", "*@ana.example")
+PATIENCE = 20.0  # how long a test waits for what must come; never measured
+
+
+@dataclass
+class Mail:
+    """A mail as the sink got it."""
+
+    mail_from: str
+    recipients: list[str]
+    content: bytes
+    mail_options: list[str]
+    rcpt_options: list[str]
+
+
+@dataclass
+class Sink:
+    """An upstream that behaves: takes everything but what `refuse` has a reply for."""
+
+    offers: Sequence[str] = ("PIPELINING", "ENHANCEDSTATUSCODES")
+    refuse: dict[str, str] = field(default_factory=dict)  # a recipient, or "DATA" -> the reply
+    login: tuple[bytes, bytes] | None = None
+    mails: list[Mail] = field(default_factory=list)
+    sessions: int = 0
+    logins: int = 0
+    port: int = 0
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        self.sessions += 1
+        return [responses[0], *(f"250-{offer}" for offer in self.offers), *responses[1:]]
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Any, envelope: SinkEnvelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: SinkEnvelope) -> str:  # noqa: N802
+        if "DATA" in self.refuse:
+            return self.refuse["DATA"]
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(
+            Mail(
+                envelope.mail_from or "",
+                list(envelope.rcpt_tos),
+                envelope.content,
+                list(envelope.mail_options),
+                list(envelope.rcpt_options),
+            )
+        )
+        return f"250 2.0.0 queued as {len(self.mails)}"
+
+    def authenticate(
+        self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any
+    ) -> AuthResult:
+        self.logins += 1
+        return AuthResult(success=(data.login, data.password) == self.login, handled=False)
+
+    @asynccontextmanager
+    async def running(
+        self, tls: ssl.SSLContext | None = None, implicit: bool = False
+    ) -> AsyncIterator[Self]:
+        loop = asyncio.get_running_loop()
+
+        def factory() -> SMTP:
+            return SMTP(
+                self,
+                hostname="upstream.example.com",
+                enable_SMTPUTF8="SMTPUTF8" not in self.refuse,
+                tls_context=None if implicit else tls,
+                auth_require_tls=tls is not None and not implicit,
+                auth_required=self.login is not None,
+                authenticator=self.authenticate,
+                loop=loop,
+            )
+
+        server = await loop.create_server(factory, "127.0.0.1", 0, ssl=tls if implicit else None)
+        async with server:
+            self.port = server.sockets[0].getsockname()[1]
+            yield self
+
+
+class Script:
+    """An upstream that says what it is told: for each command's first word a reply, or None to
+    hang up. "." stands for the end of the message, "" for the greeting."""
+
+    OFFERS = "250-script\r\n250-PIPELINING\r\n250-DSN\r\n250-SIZE\r\n250 8BITMIME"
+
+    def __init__(self, offers: str = OFFERS, **replies: str | None) -> None:
+        self.replies: dict[str, list[str | None]] = {
+            "": ["220 script"],
+            "EHLO": [offers],
+            "MAIL": ["250 2.1.0 ok"],
+            "RCPT": ["250 2.1.5 ok"],
+            "DATA": ["354 go"],
+            ".": ["250 2.0.0 taken"],
+            "RSET": ["250 2.0.0 ok"],
+            "QUIT": ["221 bye"],
+        }
+        self.lines: list[bytes] = []
+        self.messages: list[bytes] = []
+        self.sessions = 0
+        self.port = 0
+        for verb, reply in replies.items():
+            self.say(verb, reply)
+
+    def say(self, verb: str, *replies: str | None) -> Self:
+        """These replies from now on, in turn; the last one for ever."""
+        self.replies[verb] = list(replies)
+        return self
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        server = await asyncio.start_server(self._session, "127.0.0.1", 0, limit=2**26)
+        async with server:
+            self.port = server.sockets[0].getsockname()[1]
+            yield self
+
+    async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.sessions += 1
+        try:
+            going = self._answer(writer, "")
+            while going and (line := await reader.readline()):
+                self.lines.append(line)
+                verb = line.split()[0].decode("latin-1").upper() if line.split() else "?"
+                going = self._answer(writer, verb)
+                if going and verb == "DATA" and self._last.startswith("354"):
+                    self.messages.append(await reader.readuntil(b"\r\n.\r\n"))
+                    going = self._answer(writer, ".")
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    def _answer(self, writer: asyncio.StreamWriter, verb: str) -> bool:
+        replies = self.replies.get(verb, ["500 what"])
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        self._last = reply or ""
+        if reply is not None:
+            writer.write(reply.encode() + b"\r\n")
+        return reply is not None
+
+
+class RawClient:
+    """Speaks SMTP as octets: `send` says anything, `reply` reads one whole reply."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def connect(cls, port: int, tls: ssl.SSLContext | None = None) -> Self:
+        name = HOSTNAME if tls else None
+        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.writer.close()
+
+    async def send(self, octets: bytes) -> None:
+        self.writer.write(octets)
+        await self.writer.drain()
+
+    async def line(self) -> str:
+        """One line, "" once the server has closed."""
+        async with asyncio.timeout(PATIENCE):
+            try:
+                return (await self.reader.readline()).decode().removesuffix("\r\n")
+            except ConnectionResetError:
+                return ""
+
+    async def reply(self) -> str:
+        """One reply, its lines joined by LF; "" once the server has closed."""
+        lines = [await self.line()]
+        while re.match(r"\d{3}-", lines[-1]):
+            lines.append(await self.line())
+        return "\n".join(lines)
+
+    async def ask(self, *lines: str | bytes) -> str:
+        """Sends the lines, each with its CRLF, in one write; the reply to the last of them."""
+        octets = [line.encode() if isinstance(line, str) else line for line in lines]
+        await self.send(b"".join(line + b"\r\n" for line in octets))
+        return [await self.reply() for _ in lines][-1]
+
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Encrypts what is already agreed on by STARTTLS."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport = await loop.start_tls(
+            self.writer.transport, protocol, context, server_hostname=HOSTNAME
+        )
+        assert transport is not None
+        reader.set_transport(transport)
+        self.reader = reader
+        self.writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+@dataclass
+class Relay:
+    """A running relay and what stands behind it."""
+
+    store: Store
+    senders: Senders
+    ana: Sender
+    service: Service
+    upstream: Upstream
+    ports: dict[str, int]
+
+    async def messages(self) -> Sequence[MessageRow]:
+        return await Stats(self.store).recent(self.ana.id)
+
+
+async def prepare_store(path: Path) -> None:
+    """A store with its tables and one sender, ana; copied for each test."""
+    store = await Store.open(f"sqlite:///{path}")
+    senders = Senders(store)
+    await senders.add("ana", PASSWORD, ADDRESSES)
+    await store.close()
+
+
+@asynccontextmanager
+async def running_relay(
+    template: Path,
+    folder: Path,
+    upstream_port: int,
+    *,
+    doors: dict[str, Door] | None = None,
+    connections: Connections | None = None,
+    accept: Callable[[Pipeline], Any] = lambda pipeline: pipeline.accept,
+    pipeline_options: dict[str, Any] | None = None,
+    **limits: Any,
+) -> AsyncIterator[Relay]:
+    """The relay with one listener a door; the door "plain" takes logins without TLS."""
+    shutil.copy(template, folder / "letterbell.db")
+    store = await Store.open(f"sqlite:///{folder / 'letterbell.db'}")
+    senders = Senders(store)
+    ana = await senders.find("ana")
+    assert ana
+    upstream = Upstream(
+        UpstreamHost(host="127.0.0.1", port=upstream_port, hostname=HOSTNAME, tls="none")
+    )
+    pipeline = Pipeline(
+        store=store,
+        senders=senders,
+        tokens=Tokens([Key(1, b"k" * 32)]),
+        upstream=upstream,
+        public_url=PUBLIC_URL,
+        hostname=HOSTNAME,
+        **(pipeline_options or {}),
+    )
+    service = Service(
+        submission=Submission(hostname=HOSTNAME, **limits),
+        accounts=Accounts(senders),
+        accept=accept(pipeline),
+        connections=connections or Connections(limit=100, limit_per_address=100),
+    )
+    async with AsyncExitStack() as stack:
+        ports = {}
+        for name, door in (doors or {"plain": Door(allow_plain_auth=True)}).items():
+            server = await stack.enter_async_context(await listen("127.0.0.1", 0, service, door))
+            ports[name] = server.sockets[0].getsockname()[1]
+        yield Relay(store, senders, ana, service, upstream, ports)
+        await service.connections.drain(PATIENCE)
+        await upstream.close()
+    await store.close()
+
+
+def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+def client_tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
