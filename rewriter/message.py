@@ -171,31 +171,33 @@ class _Finder:
             self._wants_pixel = False
             self.skipped.append(Skipped("pixel", "own pixel"))
             return None
-        place = _pixel_place(found, len(decoded))
+        place = _pixel_place(found, decoded)
         self._wants_pixel = place is None
         return place
 
     def _holds_own_pixel(self, decoded: bytes) -> bool:
         """Whether an image of ours is there already: a second pass, or a quoted mail."""
+        lowered = decoded.lower()
         for host in self._exempt.own_hosts:
-            for url in re.finditer(rb"//" + re.escape(host.encode()) + rb"[:/]", decoded, re.I):
-                tag = decoded.rfind(b"<", max(0, url.start() - 1_000), url.start())
-                if tag >= 0 and decoded[tag : tag + 4].lower() == b"<img":
+            for url in re.finditer(b"//" + re.escape(host.encode()) + b"[:/]", lowered):
+                tag = lowered.rfind(b"<", max(0, url.start() - 1_000), url.start())
+                if tag >= 0 and lowered.startswith(b"<img", tag):
                     return True
         return False
 
 
-def _pixel_place(found: Findings, size: int) -> int | None:
+def _pixel_place(found: Findings, decoded: bytes) -> int | None:
     """Where a reader surely loads an image and nobody sees it; None where no place is sure."""
     if found.framed:
         return None
-    if size > CLIPPED and found.body_start is not None:
+    if len(decoded) > CLIPPED and found.body_start is not None:
         return found.body_start
     if found.body_end is not None:
         return found.body_end
     if found.html_end is not None:
         return found.html_end
-    return size if found.ends_in_text else None
+    # Before the last line's end, so that the message still ends with one.
+    return len(decoded.rstrip()) if found.ends_in_text else None
 
 
 class _Copy:

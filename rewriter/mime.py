@@ -24,7 +24,8 @@ _FIELD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _BARE_CR = re.compile(rb"\r(?!\n)")
-_ATOM = r"[^\s()<>@,;:\\\"/\[\]?=]+"
+# Parameters in the plain form; RFC 2231's have an asterisk in their name.
+_ATOM = r"[^\s()<>@,;:\\\"/\[\]?=*]+"
 _PLAIN_TYPE = re.compile(rf'({_ATOM}/{_ATOM})((?:\s*;\s*{_ATOM}=(?:"[^"\\]*"|{_ATOM}))*)\s*;?')
 _PARAMETER = re.compile(rf'({_ATOM})=(?:"([^"\\]*)"|({_ATOM}))')
 _URL = re.compile(rb"<([^<>]+)>")

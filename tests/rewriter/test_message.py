@@ -1,0 +1,199 @@
+"""The entry: what changes, and that nothing else does."""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mails import BOTH, CLICKS, OWN_HOST, Mint, mail, multipart
+
+from rewriter import Rewritten, Tracking, Untouched, plan, rewrite
+from rewriter.message import CLIPPED, PIXEL
+
+OPENS = Tracking(opens=True, clicks=False, own_hosts=frozenset({OWN_HOST}))
+LINK = '<a href="http://e.com/">x</a>'
+URL = f"https://{OWN_HOST}/c/0-{Mint().tail}"
+IMAGE = PIXEL.format(Mint().pixel())
+
+
+def rewritten(raw: bytes, tracking: Tracking = BOTH, mint: Mint | None = None) -> Rewritten:
+    result = rewrite(raw, tracking=tracking, links=mint or Mint())
+    assert isinstance(result, Rewritten), result
+    return result
+
+
+def test_each_toggle_does_its_own_part() -> None:
+    raw = mail(LINK)
+    assert rewritten(raw, OPENS).message == raw + IMAGE.encode()
+    assert rewritten(raw, CLICKS).message == raw.replace(b"http://e.com/", URL.encode())
+    both = rewritten(raw)
+    assert both.message == raw.replace(b"http://e.com/", URL.encode()) + IMAGE.encode()
+    assert (both.pixel, both.links[0].ordinal, both.links[0].label) == (True, 0, "x")
+
+
+def test_both_toggles_off_is_row_79() -> None:
+    off = Tracking(opens=False, clicks=False)
+    assert rewrite(mail(LINK), tracking=off, links=Mint()) == Untouched("tracking is off")
+
+
+@pytest.mark.parametrize(
+    ("html", "before"),
+    [
+        pytest.param("<body>x</body></html>", "</body></html>", id="73"),
+        pytest.param("<p></body>y</BODY >z", "</BODY >z", id="73 the last"),
+        pytest.param("<p></body><!-- </body> -->", "</body><!-- </body> -->", id="73 comment"),
+        pytest.param("<p>x</html>\r\n", "</html>\r\n", id="74"),
+        pytest.param("<p>x", "", id="74 neither"),
+        pytest.param("<body>x</body><!-- open", "</body><!-- open", id="74 open comment"),
+    ],
+)
+def test_where_the_pixel_goes(html: str, before: str) -> None:
+    place = len(html) - len(before)
+    assert rewritten(mail(html), OPENS).message == mail(html[:place] + IMAGE + html[place:])
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<frameset><frame src=x></frameset>",
+        "<p>x<!-- open",
+        "<p title='open",
+        "<p>x<plaintext>",
+        "<p>x<style>",
+        " \r\n",
+    ],
+)
+def test_where_no_place_is_sure_there_is_no_pixel_row_75(html: str) -> None:
+    assert isinstance(rewrite(mail(html), tracking=OPENS, links=Mint()), Untouched)
+
+
+def test_long_html_has_the_pixel_first_row_77() -> None:
+    html = "<body class=x>" + "<p>some text</p>\r\n" * (CLIPPED // 10) + "</body>"
+    message = rewritten(mail(html), OPENS).message
+    assert message.index(IMAGE.encode()) == message.index(b"<body class=x>") + 14
+
+
+def test_several_html_parts_row_76() -> None:
+    part = f"Content-Type: text/html\r\n\r\n{LINK}".encode()
+    result = rewritten(multipart(part, part, part))
+    assert [link.ordinal for link in result.links] == [0, 1, 2]
+    assert result.message.count(b"<img") == 1
+    assert result.message.index(b"<img") < result.message.index(b"/c/1-")
+
+
+def test_a_second_pass_changes_nothing_row_78() -> None:
+    first = rewritten(mail(f"{LINK}<p>x</p>"))
+    second = rewrite(first.message, tracking=BOTH, links=Mint())
+    assert isinstance(second, Untouched)
+    assert {skipped.rule for skipped in second.skipped} == {"own host", "own pixel"}
+
+
+def test_the_url_that_unsubscribes_is_left_alone_rows_48_and_49() -> None:
+    header = b"List-Unsubscribe: <mailto:u@e.com>,\r\n <http://e.com/u\r\n ?id=1>\r\n"
+    raw = header + mail(f'{LINK}<a href="http://e.com/u?id=1">stop</a>')
+    result = rewritten(raw)
+    assert [link.target for link in result.links] == [b"http://e.com/"]
+    assert [skipped.rule for skipped in result.skipped] == ["unsubscribe"]
+    assert header in result.message
+
+
+def test_lines_stay_within_the_limit_row_72() -> None:
+    line = "".join(f'<p class="y">word</p> <a href="http://e.com/{n}">x</a>' for n in range(15))
+    result = rewritten(mail(line))
+    assert len(result.links) == 15
+    assert max(map(len, result.message.split(b"\r\n"))) <= 998
+
+
+def test_a_link_whose_line_could_not_be_short_enough_is_left_alone_row_72() -> None:
+    mint = Mint(tail="x" * 1_000)
+    result = rewrite(mail(LINK), tracking=CLICKS, links=mint)
+    assert isinstance(result, Untouched)
+    assert [skipped.rule for skipped in result.skipped] == ["line too long"]
+    assert len(rewritten(mail(LINK, "base64"), CLICKS, mint).links) == 1
+
+
+def test_large_html_is_left_alone() -> None:
+    small = Tracking(opens=True, clicks=True, max_html=100)
+    result = rewrite(mail("<p>" + "x" * 100), tracking=small, links=Mint())
+    assert isinstance(result, Untouched)
+    assert [skipped.rule for skipped in result.skipped] == ["HTML too large"]
+
+
+def test_one_plan_renders_many_copies() -> None:
+    planned = plan(mail(LINK), tracking=BOTH)
+    assert not isinstance(planned, Untouched)
+    copies = [planned.render(Mint(tail=tail)) for tail in ("first", "other")]
+    assert [isinstance(copy, Rewritten) for copy in copies] == [True, True]
+    first, other = (copy.message for copy in copies if isinstance(copy, Rewritten))
+    assert first != other
+    assert first.replace(b"first", b"other") == other
+
+
+@pytest.mark.parametrize(
+    "url", ["https://t.example.com/a b", 'https://t"/', "ftp://x", "https://é/"]
+)
+def test_an_unusable_minted_url_costs_the_tracking_not_the_mail(url: str) -> None:
+    class Broken(Mint):
+        def click(self, target: bytes, ordinal: int) -> str:
+            return url
+
+    assert rewrite(mail(LINK), tracking=BOTH, links=Broken()) == Untouched(
+        "a minted URL is unusable"
+    )
+
+
+FRAGMENTS = (
+    "<a href=\"http://e.com/\">x</a>|<p>text</p>|\r\n|<a href='https://e.org/?a=1&amp;b=2'>|</a>|é=20"
+    "|</body>|<!--|-->|<style>|</style>|<td width=1>|<a href=http://e.com/u/>|" + "x" * 80
+).split("|")
+
+
+@pytest.mark.parametrize("encoding", ["8bit", "quoted-printable", "base64"])
+@given(fragments=st.lists(st.sampled_from(FRAGMENTS), max_size=25))
+def test_unrewriting_gives_the_input_back(encoding: str, fragments: list[str]) -> None:
+    html = "".join(fragments)
+    raw = multipart(
+        b"Content-Type: text/plain\r\n\r\nhello", mail(html, encoding), b"\r\n" + b"x" * 900
+    )
+    mint = Mint()
+    result = rewrite(raw, tracking=BOTH, links=mint)
+    if isinstance(result, Untouched):
+        return
+    assert [link.target for link in result.links] == mint.targets
+    head = raw[: raw.index(b"Content-Transfer-Encoding")]
+    assert result.message.startswith(head)
+    assert result.message.endswith(raw[-900:])
+    assert unrewrite(decoded(result.message), mint) == unify(decoded(raw))
+
+
+def decoded(raw: bytes) -> bytes:
+    """The HTML part as the standard library reads it."""
+    part = message_from_bytes(raw).get_payload(1)
+    data = part.get_payload(decode=True)  # type: ignore[union-attr]
+    assert isinstance(data, bytes)
+    return data
+
+
+def unify(html: bytes) -> bytes:
+    """Targets in place of hrefs as written, without the white space that breaks a long line."""
+    return re.sub(rb"\s+", b"", html.replace(b"&amp;", b"&"))
+
+
+def unrewrite(html: bytes, mint: Mint) -> bytes:
+    html = html.replace(IMAGE.encode(), b"")
+    for ordinal, target in enumerate(mint.targets):
+        html = html.replace(f"https://{OWN_HOST}/c/{ordinal}-{mint.tail}".encode(), target)
+    return unify(html)
+
+
+@given(st.binary(max_size=500))
+def test_any_bytes_give_a_result(raw: bytes) -> None:
+    assert isinstance(rewrite(raw, tracking=BOTH, links=Mint()), Rewritten | Untouched)
+
+
+@given(st.binary(max_size=500))
+def test_any_html_gives_a_result(html: bytes) -> None:
+    assert isinstance(rewrite(mail(html), tracking=BOTH, links=Mint()), Rewritten | Untouched)
