@@ -72,3 +72,10 @@ def _read_address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def truncate(address: Address | None) -> bytes | None:
+    """What may be kept of an address: its /24 (3 bytes) or, of IPv6, its /48 (6 bytes)."""
+    if address is None:
+        return None
+    return address.packed[: 3 if address.version == 4 else 6]

@@ -37,7 +37,7 @@ class Facts:
     at_ms: int
     sent_at_ms: int
     delivered_at_ms: int | None
-    burst_links: int = 1  # different links of this copy followed within BURST_MS, this one included
+    burst_links: int = 0  # different links of the copy followed within BURST_MS, with this one
     early_click_ms: int = EARLY_CLICK_MS
 
 

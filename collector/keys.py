@@ -1,0 +1,25 @@
+"""The names under which the application holds its parts, typed."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from collector.client import Networks
+from collector.feed import Feed
+from collector.recorder import Recorder
+from collector.senders import Senders
+from collector.stats import Stats
+from collector.store import Store
+from collector.tokens import Tokens
+
+STORE = web.AppKey("STORE", Store)
+SENDERS = web.AppKey("SENDERS", Senders)
+TOKENS = web.AppKey("TOKENS", Tokens)
+RECORDER = web.AppKey("RECORDER", Recorder)
+STATS = web.AppKey("STATS", Stats)
+FEED = web.AppKey("FEED", Feed)
+READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")
+PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
+SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
+TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
+METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")

@@ -1,0 +1,57 @@
+"""The store's schema through time: numbered steps, applied when a store is opened."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
+
+from collector.engine import open_writer
+from collector.errors import StoreError
+
+
+def upgrade(path: Path) -> None:
+    """Brings the database up to today's schema, in one transaction. Blocking: run it in a thread.
+
+    Raises StoreError with the mend when the file is no database, is locked, or comes from a newer
+    version.
+    """
+    try:
+        asyncio.run(_upgrade(path))
+    except CommandError as error:
+        raise StoreError(
+            f"the store {path} was written by a newer letterbell ({error}); "
+            "upgrade letterbell, or name another file"
+        ) from None
+    except DatabaseError as error:
+        raise StoreError(f"the store {path} cannot be used: {_mend(str(error.orig))}") from error
+
+
+async def _upgrade(path: Path) -> None:
+    engine = open_writer(path)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_run)
+    finally:
+        await engine.dispose()
+
+
+def _run(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _mend(reason: str) -> str:
+    if "not a database" in reason:
+        return "it is no SQLite database; name another file"
+    if "malformed" in reason:
+        return "it is damaged; restore it from a backup, or name another file"
+    if "locked" in reason:
+        return "another process holds it locked; stop that one, then try again"
+    return f"{reason}; see to it that its folder is writable and its disk not full"

@@ -1,0 +1,236 @@
+"""The one writer: whoever waits shares one transaction (group commit).
+
+Invariants. A caller that gets an answer has its rows on the disk; one that gets an error, or
+stopped waiting, has none there. One bad row never fails its neighbours: the group is then run
+again, each work in a savepoint of its own. An outage (locked, full, corrupt) fails those who wait
+and drops the connection; the next group opens a new one, so the store comes back by itself.
+
+A caller stops waiting by cancelling its future, as asyncio's timeout does. If the commit is
+already under way then, the work's `undo` takes its rows back in the next transaction.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Executable
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from collector import metrics
+from collector.engine import is_outage, translate
+from collector.errors import StoreUnavailable
+
+MAX_GROUP = 500
+MAX_WAITING = 10_000
+RETRY_SECONDS = 0.5
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement and the rows to run it with; a group's equal statements run as one."""
+
+    statement: Executable
+    rows: Sequence[dict[str, Any]]
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """What one caller wants stored, all of it or nothing: `steps`, or a `call` of its own."""
+
+    done: asyncio.Future[Any]
+    steps: tuple[Step, ...] = ()
+    call: Callable[[Connection], Any] | None = None
+    undo: Step | None = None
+    patient_until: float = 0.0  # loop time up to which an outage is waited out
+
+    def run(self, connection: Connection) -> Any:
+        for step in self.steps:
+            connection.execute(step.statement, step.rows)
+        return self.call(connection) if self.call else None
+
+
+class Writer:
+    """Owns the writing connection. Make it inside a running loop; `close` it when done."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+        self._waiting: deque[Work] = deque()
+        self._held: list[Work] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._work(), name="store writer")
+
+    async def store(self, *steps: Step, undo: Step | None = None, seconds: float) -> None:
+        """Returns once the rows are committed. Raises StoreError; nothing is stored then."""
+        await self._wait(Work(self._loop.create_future(), steps, undo=undo), seconds)
+
+    async def call(self, call: Callable[[Connection], T], seconds: float) -> T:
+        """Runs `call` inside a transaction; its result once committed, its exceptions as raised."""
+        result: T = await self._wait(Work(self._loop.create_future(), call=call), seconds)
+        return result
+
+    def post(self, *steps: Step, patience: float) -> None:
+        """Stores the rows some time soon; waits outages out for `patience` seconds, then logs."""
+        work = Work(self._loop.create_future(), steps, patient_until=self._loop.time() + patience)
+        work.done.add_done_callback(_log_loss)
+        self._enqueue(work)
+
+    async def close(self) -> None:
+        """Commits what still waits, then lets go of the database."""
+        self._closing = True
+        self._release_held()
+        self._wake.set()
+        await self._task
+        await self._disconnect()
+
+    async def _wait(self, work: Work, seconds: float) -> Any:
+        self._enqueue(work)
+        try:
+            async with asyncio.timeout(seconds):
+                return await work.done
+        except TimeoutError:
+            metrics.STORE_WRITES.labels("late").inc()
+            raise StoreUnavailable(f"no commit within {seconds:g} s") from None
+
+    def _enqueue(self, work: Work) -> None:
+        if self._closing:
+            work.done.set_exception(StoreUnavailable("it is closed"))
+        elif len(self._waiting) >= MAX_WAITING:
+            work.done.set_exception(StoreUnavailable(f"{MAX_WAITING} writes wait already"))
+        else:
+            self._waiting.append(work)
+            self._wake.set()
+
+    async def _work(self) -> None:
+        while self._waiting or not self._closing:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._commit(self._next_group())
+
+    def _next_group(self) -> list[Work]:
+        size = min(len(self._waiting), MAX_GROUP)
+        return [self._waiting.popleft() for _ in range(size)]
+
+    async def _commit(self, group: list[Work]) -> None:
+        started = time.perf_counter()
+        try:
+            connection = await self._connect()
+            outcomes = await connection.run_sync(_transact, group)
+        except Exception as error:  # noqa: BLE001 - the writer must outlive whatever failed
+            await self._disconnect()
+            self._fail(group, error)
+        else:
+            metrics.STORE_COMMIT.observe(time.perf_counter() - started)
+            metrics.STORE_GROUP.observe(len(outcomes))
+            for work, outcome in outcomes:
+                self._settle(work, outcome)
+
+    async def _connect(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.invalidate()
+            await connection.close()
+
+    def _settle(self, work: Work, outcome: Any) -> None:
+        if isinstance(outcome, Exception):
+            _fail_one(work, outcome)
+        elif work.done.done():  # its caller left while the disk was at it
+            if work.undo:
+                self.post(work.undo, patience=60.0)
+        else:
+            metrics.STORE_WRITES.labels("stored").inc()
+            work.done.set_result(outcome)
+
+    def _fail(self, group: list[Work], error: Exception) -> None:
+        now = self._loop.time()
+        log.warning("store write failed", reason=str(getattr(error, "orig", None) or error))
+        for work in group:
+            if work.patient_until > now and not self._closing:
+                self._hold(work)
+            else:
+                _fail_one(work, error)
+
+    def _hold(self, work: Work) -> None:
+        if not self._held:
+            self._loop.call_later(RETRY_SECONDS, self._release_held)
+        self._held.append(work)
+
+    def _release_held(self) -> None:
+        self._waiting.extendleft(reversed(self._held))
+        self._held.clear()
+        self._wake.set()
+
+
+def _transact(connection: Connection, group: list[Work]) -> list[tuple[Work, Any]]:
+    """Runs the works that are still waited for in one transaction; each with its outcome."""
+    try:
+        return _commit_with(_run_together, connection, group)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        return _commit_with(_run_singly, connection, group)
+
+
+def _commit_with(
+    run: Callable[[Connection, list[Work]], list[Any]], connection: Connection, group: list[Work]
+) -> list[tuple[Work, Any]]:
+    while works := [work for work in group if not work.done.done()]:
+        with connection.begin() as transaction:
+            outcomes = run(connection, works)
+            if not any(work.done.done() for work in works):
+                transaction.commit()
+                return list(zip(works, outcomes, strict=True))
+            transaction.rollback()  # someone left meanwhile: once more, without their rows
+    return []
+
+
+def _run_together(connection: Connection, works: list[Work]) -> list[Any]:
+    merged: dict[Executable, list[dict[str, Any]]] = {}
+    for work in works:
+        for step in work.steps:
+            merged.setdefault(step.statement, []).extend(step.rows)
+    for statement, rows in merged.items():
+        connection.execute(statement, rows)
+    return [work.call(connection) if work.call else None for work in works]
+
+
+def _run_singly(connection: Connection, works: list[Work]) -> list[Any]:
+    return [_attempt(connection, work) for work in works]
+
+
+def _attempt(connection: Connection, work: Work) -> Any:
+    try:
+        with connection.begin_nested():
+            return work.run(connection)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        return error
+
+
+def _fail_one(work: Work, error: Exception) -> None:
+    metrics.STORE_WRITES.labels("failed").inc()
+    if not work.done.done():
+        known = translate(error) if isinstance(error, SQLAlchemyError) else error
+        work.done.set_exception(known)
+
+
+def _log_loss(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled() and (error := done.exception()):
+        log.error("store write lost", reason=str(error))
