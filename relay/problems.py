@@ -4,6 +4,7 @@ A secret's value is never told, nor an unknown key's (it may be a misspelt secre
 """
 
 import difflib
+import errno
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ from pydantic_core import ErrorDetails
 from relay.settings import PREFIX, SECRETS, Settings
 
 Location = tuple[int | str, ...]
+
+BIND_MENDS = {
+    errno.EADDRINUSE: "something listens there already (Letterbell?): stop it or change the port",
+    errno.EACCES: "ports under 1024 are for root or CAP_NET_BIND_SERVICE",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,11 @@ class ConfigError(Exception):
         first, *more = (str(problem) for problem in problems)
         many = f"{len(problems)} problems"
         super().__init__("\n  ".join([where + many, first, *more]) if more else where + first)
+
+
+def bind_mend(error: OSError) -> str:
+    """Why an address cannot be listened on, and what to do."""
+    return BIND_MENDS.get(error.errno or 0, error.strerror or str(error))
 
 
 def problems_in(error: ValidationError) -> list[Problem]:

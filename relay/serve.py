@@ -1,0 +1,135 @@
+"""`serve`: a site with its doors open, until a signal closes them.
+
+On SIGTERM or SIGINT it stops listening, lets the mail that is on its way arrive (at most
+`DRAIN_SECONDS`), stores the hits that are waiting, and returns.
+"""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+
+import structlog
+from aiohttp import web
+
+from collector.app import build_runner
+from relay.auth import Accounts
+from relay.connections import Connections
+from relay.problems import ConfigError, Problem, bind_mend
+from relay.settings import ListenSettings, Settings
+from relay.site import Site, open_site
+from relay.smtpd import Door, Service, Submission, listen, tls_context
+from relay.upstream import UpstreamHost
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 30.0
+
+
+async def serve(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT.
+
+    Raises `ConfigError` where an address or certificate cannot be used, `StoreError` where the
+    store cannot.
+    """
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        site = await stack.enter_async_context(
+            open_site(
+                store_url=settings.store.url,
+                keys=settings.tokens.parsed,
+                upstream=upstream_host(settings),
+                hostname=settings.hostname,
+                public_url=settings.http.public_url,
+                trusted_proxies=settings.http.trusted_proxies,
+                metrics_from=settings.http.metrics_from,
+                max_html=settings.tracking.max_html,
+            )
+        )
+        await _open_collector(stack, site, settings)
+        await _open_relay(stack, site, settings)
+        log.info("ready")
+        await stopped.wait()
+        log.info("stopping")
+    log.info("stopped")
+
+
+def upstream_host(settings: Settings) -> UpstreamHost:
+    """[upstream] as the relay's part for it takes it."""
+    upstream = settings.upstream
+    password = upstream.password.get_secret_value() if upstream.password else None
+    return UpstreamHost(
+        host=upstream.host,
+        port=upstream.port,
+        hostname=settings.hostname,
+        tls=upstream.tls,
+        user=upstream.user,
+        password=password,
+        ca_file=upstream.ca_file,
+        connections=upstream.connections,
+        connect_timeout=upstream.connect_timeout,
+        reply_timeout=upstream.reply_timeout,
+        data_timeout=upstream.data_timeout,
+    )
+
+
+async def _open_collector(stack: AsyncExitStack, site: Site, settings: Settings) -> None:
+    runner = build_runner(site.app)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    address, port = settings.http.address, settings.http.port
+    try:
+        await web.TCPSite(runner, address, port).start()
+    except OSError as error:
+        raise _unusable("http", address, port, error) from None
+    for taken in runner.addresses:
+        log.info("collector listens", address=taken[0], port=taken[1])
+
+
+async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> None:
+    smtp = settings.smtp
+    connections = Connections(
+        limit=smtp.max_connections, limit_per_address=smtp.max_connections_per_address
+    )
+    service = Service(
+        submission=Submission(
+            hostname=settings.hostname,
+            max_size=smtp.max_size,
+            max_recipients=smtp.max_recipients,
+            bare_newline=smtp.bare_newline,
+            idle_timeout=smtp.idle_timeout,
+        ),
+        accounts=Accounts(site.senders),
+        accept=site.pipeline.accept,
+        connections=connections,
+    )
+    stack.push_async_callback(connections.drain, DRAIN_SECONDS)
+    for each in smtp.listen:
+        try:
+            server = await listen(each.address, each.port, service, _door(each, settings))
+        except OSError as error:
+            raise _unusable("smtp.listen", each.address, each.port, error) from None
+        stack.callback(server.close)
+        for taken in server.sockets:
+            log.info("relay listens", address=taken.getsockname()[0], port=taken.getsockname()[1])
+
+
+def _door(listener: ListenSettings, settings: Settings) -> Door:
+    certificate, key = settings.smtp.certificate, settings.smtp.key
+    if listener.tls == "none" or certificate is None or key is None:
+        return Door(allow_plain_auth=listener.allow_plain_auth)
+    try:
+        context = tls_context(str(certificate), str(key))
+    except OSError as error:
+        mend = "`letterbell check` says what is wrong with it"
+        raise ConfigError(None, Problem(f"smtp.certificate: {error.strerror}", mend)) from None
+    return Door(
+        tls=context,
+        implicit=listener.tls == "implicit",
+        allow_plain_auth=listener.allow_plain_auth,
+    )
+
+
+def _unusable(name: str, address: str, port: int, error: OSError) -> ConfigError:
+    return ConfigError(None, Problem(f"{name}: {address} port {port}", bind_mend(error)))

@@ -1,0 +1,87 @@
+"""The parts that every Letterbell is made of, put together: what `serve` and `demo` share.
+
+A flat list of constructors. It receives values, not settings; who opens a site brings the doors to
+it (listeners, signals) and what stands round it.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from collector.app import build_app
+from collector.client import Networks
+from collector.feed import Feed
+from collector.recorder import Recorder
+from collector.senders import Senders
+from collector.stats import Stats
+from collector.store import Store
+from collector.tokens import Key, Tokens
+from collector.verdict import EARLY_CLICK_MS
+from relay.pipeline import Pipeline
+from relay.upstream import Upstream, UpstreamHost
+from rewriter import read_label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A running site: `pipeline` takes mail, `app` answers HTTP, `senders` says who is who."""
+
+    senders: Senders
+    pipeline: Pipeline
+    app: web.Application
+
+
+@asynccontextmanager
+async def open_site(
+    *,
+    store_url: str,
+    keys: Sequence[Key],
+    upstream: UpstreamHost,
+    hostname: str,
+    public_url: str,
+    trusted_proxies: Networks = (),
+    metrics_from: Networks = (),
+    max_html: int = 2_000_000,
+    early_click: float = EARLY_CLICK_MS / 1000,
+) -> AsyncIterator[Site]:
+    """Opens the parts in order and closes them in reverse.
+
+    Raises `StoreError` where the store cannot be used.
+    """
+    store = await Store.open(store_url)
+    senders = Senders(store)
+    tokens = Tokens(keys)
+    feed = Feed()
+    recorder = Recorder(store, feed, early_click=early_click)
+    sessions = Upstream(upstream)
+    pipeline = Pipeline(
+        store=store,
+        senders=senders,
+        tokens=tokens,
+        upstream=sessions,
+        public_url=public_url,
+        hostname=hostname,
+        max_html=max_html,
+    )
+    app = build_app(
+        store=store,
+        senders=senders,
+        tokens=tokens,
+        recorder=recorder,
+        stats=Stats(store),
+        feed=feed,
+        read_label=read_label,
+        public_url=public_url,
+        trusted_proxies=trusted_proxies,
+        metrics_from=metrics_from,
+        secure_cookies=public_url.startswith("https:"),
+    )
+    try:
+        yield Site(senders=senders, pipeline=pipeline, app=app)
+    finally:
+        await sessions.close()
+        await recorder.close()
+        senders.close()
+        await store.close()
