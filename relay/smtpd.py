@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from typing import cast
 
 from aiosmtpd.smtp import SMTP
 
@@ -60,7 +61,7 @@ class SubmissionServer(SMTP):
         self._measured = 0  # octets of a message at the last look at its rate
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's have no such base class
         self._started = self.loop.time()
         self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._wire = Wire(transport, self.loop)

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import structlog
 from aiosmtplib import (
@@ -21,6 +21,7 @@ from aiosmtplib import (
     SMTPConnectTimeoutError,
     SMTPException,
     SMTPResponseException,
+    SMTPServerDisconnected,
 )
 
 from relay import metrics
@@ -146,9 +147,8 @@ class Upstream:
                 smtp.close()
                 raise
         metrics.UPSTREAM_CONNECTIONS.labels("opened").inc()
-        assert isinstance(smtp.transport, asyncio.WriteTransport)
         return Conversation(
-            smtp.transport,
+            cast(asyncio.WriteTransport, smtp.transport),  # uvloop's have no such base class
             smtp.esmtp_extensions,
             reply_timeout=host.reply_timeout,
             data_timeout=host.data_timeout,
@@ -167,6 +167,8 @@ class Upstream:
             await smtp.ehlo()  # what was offered in clear is worth nothing, RFC 3207 §4.2
         if self._host.user is not None:
             await smtp.login(self._host.user, self._host.password or "")
+        if not smtp.is_connected:
+            raise SMTPServerDisconnected("it hung up after the greeting")
 
     async def _tls_context(self) -> ssl.SSLContext | None:
         if self._host.tls != "none" and self._context is None:

@@ -76,6 +76,8 @@ class Sink:
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: SinkEnvelope) -> str:  # noqa: N802
+        if self.login and not session.authenticated:
+            return "530 5.7.0 log in first"
         if "DATA" in self.refuse:
             return self.refuse["DATA"]
         assert isinstance(envelope.content, bytes)
@@ -109,7 +111,6 @@ class Sink:
                 enable_SMTPUTF8="SMTPUTF8" not in self.refuse,
                 tls_context=None if implicit else tls,
                 auth_require_tls=tls is not None and not implicit,
-                auth_required=self.login is not None,
                 authenticator=self.authenticate,
                 loop=loop,
             )
@@ -141,6 +142,7 @@ class Script:
         self.messages: list[bytes] = []
         self.sessions = 0
         self.port = 0
+        self._news = asyncio.Event()
         for verb, reply in replies.items():
             self.say(verb, reply)
 
@@ -162,15 +164,30 @@ class Script:
             going = self._answer(writer, "")
             while going and (line := await reader.readline()):
                 self.lines.append(line)
+                self._news.set()
                 verb = line.split()[0].decode("latin-1").upper() if line.split() else "?"
                 going = self._answer(writer, verb)
                 if going and verb == "DATA" and self._last.startswith("354"):
-                    self.messages.append(await reader.readuntil(b"\r\n.\r\n"))
+                    self.messages.append(await self._message(reader))
                     going = self._answer(writer, ".")
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
+
+    async def _message(self, reader: asyncio.StreamReader) -> bytes:
+        """The message, dots and final dot as they came."""
+        message = bytearray()
+        while (line := await reader.readuntil(b"\r\n")) != b".\r\n":
+            message += line
+        return bytes(message + line)
+
+    async def heard(self, line: bytes) -> None:
+        """Returns once a client has said this line."""
+        async with asyncio.timeout(PATIENCE):
+            while line not in self.lines:
+                self._news.clear()
+                await self._news.wait()
 
     def _answer(self, writer: asyncio.StreamWriter, verb: str) -> bool:
         replies = self.replies.get(verb, ["500 what"])
