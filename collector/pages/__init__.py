@@ -19,6 +19,8 @@ from collector.pages.session import for_sender
 HERE = Path(__file__).parent
 ASSETS = web.AppKey("ASSETS", Assets)
 STATIC = "/static/"
+# The pages in the bar: name, address, title.
+NAVIGATION = (("mail", "/", "Mail"), ("settings", "/settings", "Settings"))
 
 
 def setup(app: web.Application) -> None:
@@ -34,6 +36,7 @@ def setup(app: web.Application) -> None:
     )
     app[ASSETS] = Assets(HERE / "static", STATIC)
     environment.globals["asset"] = app[ASSETS].url
+    environment.globals["navigation"] = NAVIGATION
     environment.filters["iso"] = _iso
     environment.filters["plain_time"] = _plain_time
     session.setup(app)

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp_jinja2 import render_string_async
 from aiohttp_sse import EventSourceResponse, sse_response
 
-from collector.feed import News
+from collector.feed import Feed, News
 from collector.keys import FEED, STATS
 from collector.pages.messages import read_id, read_list, read_message, view_mail
 from collector.pages.session import who
@@ -50,7 +50,7 @@ async def stream_list(request: web.Request, sender: Sender) -> web.StreamRespons
             for message_id in changed & shown:
                 await _send_row(request, sender, stream, message_id)
 
-    return await serve(request, sender.id, pump)
+    return await serve(request, request.app[FEED], sender.id, pump)
 
 
 async def stream_message(request: web.Request, sender: Sender) -> web.StreamResponse:
@@ -67,13 +67,15 @@ async def stream_message(request: web.Request, sender: Sender) -> web.StreamResp
 
     if await read_message(request, sender, message_id) is None:
         raise web.HTTPNotFound
-    return await serve(request, sender.id, pump)
+    return await serve(request, request.app[FEED], sender.id, pump)
 
 
-async def serve(request: web.Request, sender_id: int, pump: Pump) -> web.StreamResponse:
+async def serve(
+    request: web.Request, feed: Feed, subscriber_id: int, pump: Pump
+) -> web.StreamResponse:
     """Runs `pump` over a new stream until it ends, the browser leaves or the application stops."""
     async with (
-        request.app[FEED].subscribe(sender_id) as news,
+        feed.subscribe(subscriber_id) as news,
         sse_response(request) as stream,
     ):
         request.app[STREAMS].add(stream)

@@ -41,7 +41,7 @@ _OPEN = Words(
 _CLICK = Words(
     done="Link followed",
     waiting="No link followed yet",
-    off="Links not tracked",
+    off="No link tracked",
     machines="fetched {times} by machines, which is not counted",
 )
 

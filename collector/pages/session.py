@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from collector.client import client_address
-from collector.keys import SECURE_COOKIES, SENDERS, TRUSTED_PROXIES
+from collector.keys import SECURE_COOKIES, SENDERS
 from collector.pages import forms
 from collector.pages.rendering import render
 from collector.pages.throttle import Throttle
 from collector.senders import Sender
+from collector.tracking import find_client
 
 SESSION_SECONDS = 14 * 86_400
 VISIT_SECONDS = 3_600
@@ -85,7 +85,7 @@ async def submit_sign_in(request: web.Request) -> web.StreamResponse:
         problem = "This page was open for too long. Please try again."
         return await _sign_in_page(request, status=403, problem=problem)
     login, password = fields.get("login", "").strip(), fields.get("password", "")
-    address = str(_client(request))
+    address = str(find_client(request))
     by_login, by_address = request.app[BY_LOGIN], request.app[BY_ADDRESS]
     pair = (login.casefold(), address)
     if wait := max(by_login.wait(pair), by_address.wait(address)):
@@ -157,15 +157,6 @@ def _next_page(request: web.Request) -> str:
     """Where to go after signing in: a path of this site, never another site."""
     path = request.query.get("next", "/")
     return path if path.startswith("/") and path[1:2] not in {"/", "\\"} else "/"
-
-
-def _client(request: web.Request) -> object:
-    return client_address(
-        request.remote,
-        forwarded=request.headers.getall("Forwarded", ()),
-        forwarded_for=request.headers.getall("X-Forwarded-For", ()),
-        trusted=request.app[TRUSTED_PROXIES],
-    )
 
 
 def _set_cookie(

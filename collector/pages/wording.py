@@ -30,26 +30,26 @@ _HITS = {
 
 # the rule that fired -> why it speaks for the verdict
 _RULES = {
-    "head": "it asked for headers only",
-    "purpose-prefetch": "it said that it only prefetches",
+    "head": "It asked for headers only",
+    "purpose-prefetch": "It said that it only prefetches",
     "apple-prefetch": "Apple Mail's privacy proxy loads everything, read or not",
     "gmail-prefetch": "Gmail fetches some mail before anyone reads it",
     "office-discovery": "Microsoft Office probes the server of a link",
     "office-click": "Outlook checks a link before it opens it",
-    "preview": "chat and social apps fetch links to show a card",
-    "tool": "it named itself a program",
-    "no-agent": "it did not say what it is",
-    "safe-links": "it came from Microsoft's mail protection",
-    "barracuda": "it came from Barracuda's mail protection",
-    "before-delivery": "it came before the mail was delivered",
-    "early-click": "it came within seconds of the delivery",
-    "burst": "it followed several links within two seconds",
+    "preview": "Chat and social apps fetch links to show a card",
+    "tool": "It named itself a program",
+    "no-agent": "It did not say what it is",
+    "safe-links": "It came from Microsoft's mail protection",
+    "barracuda": "It came from Barracuda's mail protection",
+    "before-delivery": "It came before the mail was delivered",
+    "early-click": "It came within seconds of the delivery",
+    "burst": "It followed several links within two seconds",
     "google-proxy": "Gmail's image proxy fetches when the mail is opened",
     "yahoo-proxy": "Yahoo's image proxy fetches when the mail is opened",
     "office-open": "Outlook loads images when the mail is opened",
     "apple-mail": "Apple Mail, or its privacy proxy: hard to tell apart",
-    "browser": "it looked like a person's browser or mail client",
-    "unrecognised": "no rule knows it",
+    "browser": "It looked like a person's browser or mail client",
+    "unrecognised": "No rule knows it",
 }
 
 # state -> (chip, sentence)
@@ -68,7 +68,7 @@ def say_hit(kind: str, verdict: str) -> str:
 
 
 def say_rule(rule: str) -> str:
-    """Why the verdict: a clause in lower case, or the rule's own id where it has no words yet."""
+    """Why the verdict, or the rule's own id where it has no words yet."""
     return _RULES.get(rule, rule)
 
 

@@ -11,12 +11,16 @@ function shortForm(moment, now) {
   return moment.getFullYear() === now.getFullYear() ? YEAR : SHORT;
 }
 
+// The page's language, in the reader's own kind of it where that is known: en-GB writes 3 May, en-US May 3.
+const page = document.documentElement.lang;
+const language = navigator.languages.find((each) => each.startsWith(page)) ?? page;
+
 function localise(root) {
   const now = new Date();
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     const form = time.dataset.form === "short" ? shortForm(moment, now) : FULL;
-    time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, { ...form, hourCycle: "h23" }).format(moment);
+    time.textContent = new Intl.DateTimeFormat(language, { ...form, hourCycle: "h23" }).format(moment);
     time.dataset.local = "";
   }
 }

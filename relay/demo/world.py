@@ -1,0 +1,133 @@
+"""The demo's world: the relay, the collector and an inbox, on loopback, thrown away at the end.
+
+The parts are the ones that `serve` runs. Different are only their surroundings: a database in a
+temporary folder, an inbox in place of the upstream, and clicks that count at once.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from collector.app import build_runner
+from collector.tokens import Key
+from relay.auth import Accounts
+from relay.connections import Connections
+from relay.demo import pages
+from relay.demo.inbox import Inbox
+from relay.demo.state import LOGIN, Demo
+from relay.demo.witness import Witness
+from relay.site import Site, open_site
+from relay.smtpd import Door, Service, Submission, listen
+from relay.upstream import UpstreamHost
+
+HOST = "127.0.0.1"
+HOSTNAME = "demo.letterbell.example"
+DRAIN_SECONDS = 2.0
+
+Echo = Callable[[str], object]
+
+
+async def run_demo(*, smtp_port: int = 1587, http_port: int = 8025, echo: Echo = print) -> None:
+    """Runs until SIGINT or SIGTERM. Where a port is taken, says so and takes another."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    async with open_demo(smtp_port=smtp_port, http_port=http_port, echo=echo) as demo:
+        echo(_welcome(demo))
+        await stopped.wait()
+    echo("The demo is over; nothing of it is left.")
+
+
+@asynccontextmanager
+async def open_demo(*, smtp_port: int, http_port: int, echo: Echo = print) -> AsyncIterator[Demo]:
+    """The running demo. A port of 0 is any free one."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="letterbell-demo-"))
+        http = stack.enter_context(contextlib.closing(_bind(http_port, echo)))
+        demo = Demo(http_port=http.getsockname()[1], inbox=Inbox())
+        site = await stack.enter_async_context(
+            open_site(
+                store_url=f"sqlite:///{folder}/letterbell.db",
+                keys=[Key(0, secrets.token_bytes(32))],
+                upstream=await _open_inbox(stack, demo.inbox),
+                hostname=HOSTNAME,
+                public_url=demo.public_url,
+                # Who tries the demo clicks fast; elsewhere that is the mark of a scanner.
+                early_click=0,
+            )
+        )
+        demo.sender_id = (await site.senders.add(LOGIN, demo.password, [LOGIN])).id
+        pages.setup(site.app, demo)
+        await _open_collector(stack, site, http)
+        demo.smtp_port = await _open_relay(stack, site, demo, smtp_port, echo)
+        yield demo
+
+
+def _bind(port: int, echo: Echo) -> socket.socket:
+    """A socket for the page, on `port` or on a free one."""
+    # IPPROTO_TCP: without it asyncio leaves out TCP_NODELAY.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((HOST, port))
+    except OSError as error:
+        bound.bind((HOST, 0))
+        echo(_elsewhere("page", port, bound.getsockname()[1], error))
+    return bound
+
+
+async def _open_inbox(stack: AsyncExitStack, inbox: Inbox) -> UpstreamHost:
+    server = await asyncio.get_running_loop().create_server(inbox.server, HOST, 0)
+    stack.callback(server.close)
+    port = server.sockets[0].getsockname()[1]
+    return UpstreamHost(host=HOST, port=port, hostname=HOSTNAME, tls="none")
+
+
+async def _open_collector(stack: AsyncExitStack, site: Site, http: socket.socket) -> None:
+    runner = build_runner(site.app)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, http).start()
+
+
+async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, echo: Echo) -> int:
+    """The port that the relay listens on."""
+    service = Service(
+        submission=Submission(hostname=HOSTNAME),
+        accounts=Accounts(site.senders),
+        accept=Witness(site.pipeline, demo).accept,
+        connections=Connections(limit=100, limit_per_address=100),
+    )
+    door = Door(allow_plain_auth=True)
+    try:
+        server = await listen(HOST, port, service, door)
+    except OSError as error:
+        server = await listen(HOST, 0, service, door)
+        echo(_elsewhere("relay", port, server.sockets[0].getsockname()[1], error))
+    stack.push_async_callback(service.connections.drain, DRAIN_SECONDS)
+    stack.callback(server.close)
+    taken: int = server.sockets[0].getsockname()[1]
+    return taken
+
+
+def _elsewhere(what: str, wanted: int, taken: int, error: OSError) -> str:
+    return f"Port {wanted} cannot be had ({error.strerror}): the {what} is on port {taken}."
+
+
+def _welcome(demo: Demo) -> str:
+    return f"""
+  Open   {demo.entrance}
+
+  This address signs you in once. To send from your own mail client:
+  localhost:{demo.smtp_port} without TLS, user {LOGIN}, password {demo.password}
+
+  All of it stays on this machine and is thrown away at the end. Ctrl+C ends it.
+"""

@@ -1,0 +1,43 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.pages.durations import after_sent, spell
+
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "words"),
+    [
+        (-5 * MINUTE, "a moment"),
+        (0, "a moment"),
+        (999, "a moment"),
+        (SECOND, "1 second"),
+        (59 * SECOND + 999, "59 seconds"),
+        (MINUTE, "1 minute"),
+        (2 * MINUTE, "2 minutes"),
+        (HOUR - 1, "59 minutes"),
+        (HOUR, "1 hour"),
+        (DAY - 1, "23 hours"),
+        (DAY, "1 day"),
+        (7 * DAY, "1 week"),
+        (29 * DAY, "4 weeks"),
+        (30 * DAY, "1 month"),
+        (364 * DAY, "12 months"),
+        (730 * DAY, "2 years"),
+    ],
+)
+def test_spell_rounds_down_to_the_largest_unit(milliseconds: int, words: str) -> None:
+    assert spell(milliseconds) == words
+
+
+@given(st.integers(min_value=SECOND, max_value=100 * 365 * DAY))
+def test_spell_never_counts_zero_and_knows_its_plural(milliseconds: int) -> None:
+    count, unit = spell(milliseconds).split()
+    assert int(count) >= 1
+    assert unit.endswith("s") == (int(count) != 1)
+
+
+def test_after_sent_measures_from_the_sending() -> None:
+    assert after_sent(1_000_000 + 2 * MINUTE, 1_000_000) == "2 minutes after it was sent"
