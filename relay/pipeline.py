@@ -9,12 +9,14 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
 
 from collector import store as records
 from collector.errors import StoreError, StoreUnavailable
+from collector.feed import Feed
 from collector.senders import Sender, SenderError, Senders
 from collector.tokens import MessageLinks, Tokens, mint_message_id
 from relay import controls, metrics
@@ -50,6 +52,7 @@ class Pipeline:
         senders: Senders,
         tokens: Tokens,
         upstream: Upstream,
+        feed: Feed,
         public_url: str,
         hostname: str,
         max_html: int = 2_000_000,
@@ -61,6 +64,7 @@ class Pipeline:
         self._senders = senders
         self._tokens = tokens
         self._upstream = upstream
+        self._feed = feed
         self._public_url = public_url
         self._hostname = hostname
         self._show_client = show_client
@@ -104,9 +108,10 @@ class Pipeline:
         reply = settle(await self._upstream.send(copy))
         state = STATES[reply.code // 100]
         if recorded:
-            words = reply.text.decode("ascii", "replace")
+            words = f"{reply.code} {reply.text.decode('ascii', 'replace')}"
             outcome = records.Outcome(at_ms=self._now_ms(), state=state, reply=words)
-            await self._store.record_outcome(message_id, outcome)
+            tell = partial(self._feed.publish, envelope.sender.id, message_id)
+            await self._store.record_outcome(message_id, outcome, then=tell)
         metrics.MESSAGES.labels(state).inc()
         log.info(
             "message",
@@ -140,6 +145,7 @@ class Pipeline:
             metrics.STORE_UNAVAILABLE.inc()
             log.warning("not recorded, so not tracked", id=f"{message_id:x}", reason=error.reason)
             return False, envelope.content
+        self._feed.publish(envelope.sender.id, message_id)
         return True, result.message if isinstance(result, Rewritten) else envelope.content
 
     async def _rewrite(

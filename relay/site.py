@@ -61,6 +61,7 @@ async def open_site(
         senders=senders,
         tokens=tokens,
         upstream=sessions,
+        feed=feed,
         public_url=public_url,
         hostname=hostname,
         max_html=max_html,
