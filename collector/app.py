@@ -69,6 +69,7 @@ def build_app(
     app[keys.TRUSTED_PROXIES] = trusted_proxies
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies
+    pages.setup(app)
     app.add_routes([*routes(), *pages.routes()])
     app.on_response_prepare.append(_secure)
     return app

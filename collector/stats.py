@@ -103,7 +103,10 @@ class Stats:
         clicks = await self._clicks_by_link(message_id)
         return MessageDetail(
             row=_message_row(listed),
-            links=tuple(LinkRow(*link, clicks.get(link[0], 0)) for link in links),
+            links=tuple(
+                LinkRow(ordinal, target, html, clicks.get(ordinal, 0))
+                for ordinal, target, html in links
+            ),
             hits=await self._hits(message_id),
             reply=reply,
         )

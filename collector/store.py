@@ -6,20 +6,17 @@ parameters. Whatever the database says when it fails comes out as StoreUnavailab
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Executable,
     bindparam,
     delete,
-    exists,
     func,
     insert,
-    select,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,11 +24,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from collector import engine, migrations
 from collector.errors import StoreConflict, StoreUnavailable
-from collector.schema import HIT_KINDS, agent, hit, message
+from collector.schema import message
 from collector.writer import Step, Writer
 
-OUTCOME_PATIENCE = 60.0
 WRITE_SECONDS = 5.0
+
+# What a row itself can bring about: a taken id, a number too large, a text that cannot be encoded.
+_ROW_REFUSED = (StoreConflict, SQLAlchemyError, ValueError, OverflowError)
 
 T = TypeVar("T")
 State = Literal["delivered", "deferred", "refused"]
@@ -72,32 +71,6 @@ class Outcome:
     reply: str
 
 
-@dataclass(frozen=True, slots=True)
-class KnownMessage:
-    """What judging a hit asks of its message."""
-
-    sender_id: int
-    sent_at_ms: int
-    delivered_at_ms: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedHit:
-    """A hit with its verdict, reduced to what may be kept of it."""
-
-    message_id: int
-    at_ms: int
-    kind: str
-    recipient: int
-    link: int | None
-    verdict: str
-    rule: str
-    believed: bool
-    counted: bool
-    network: bytes | None
-    agent: str
-
-
 class Store:
     """Open one with `await Store.open(url)`; `close` it when everything that writes has stopped."""
 
@@ -131,7 +104,7 @@ class Store:
                     await connection.invalidate()
                     raise
         except SQLAlchemyError as error:
-            raise engine.translate(error) from error
+            raise engine.translate(error) from None
 
     async def write(self, call: Callable[[Connection], T]) -> T:
         """Runs `call` in a transaction of the writer, returns its result once committed.
@@ -155,37 +128,23 @@ class Store:
             await self._writer.store(
                 Step(_INSERT_MESSAGE, [_message_row(sent)]), undo=undo, seconds=timeout
             )
-        except StoreConflict as error:
-            raise StoreUnavailable(str(error)) from error
+        except _ROW_REFUSED as error:
+            raise StoreUnavailable(f"it refused the message's row: {error}") from error
 
-    async def record_outcome(self, message_id: int, outcome: Outcome) -> None:
-        """Notes what upstream did, some time soon: never waits for the disk, never raises."""
+    async def record_outcome(
+        self, message_id: int, outcome: Outcome, then: Callable[[], None] | None = None
+    ) -> None:
+        """Notes what upstream did, some time soon: never waits for the disk, never raises.
+
+        An outage is waited out for a minute. `then` is called once the outcome is committed.
+        """
         row = {
             "of_message": message_id,
             "new_state": outcome.state,
             "new_reply": storable(outcome.reply),
             "taken_at_ms": outcome.at_ms if outcome.state == "delivered" else None,
         }
-        self._writer.post(Step(_UPDATE_OUTCOME, [row]), patience=OUTCOME_PATIENCE)
-
-    async def known_messages(self, ids: Iterable[int]) -> dict[int, KnownMessage]:
-        """Those of the messages that are kept. Raises StoreUnavailable."""
-        rows = await self.read(_KNOWN_MESSAGES, {"ids": list(ids)})
-        return {
-            row.id: KnownMessage(row.sender_id, row.sent_at_ms, row.delivered_at_ms) for row in rows
-        }
-
-    async def record_hits(self, hits: Sequence[JudgedHit]) -> None:
-        """Stores hits and raises their messages' counters, in one transaction.
-
-        Hits on messages that are not (or no longer) kept are passed over. Raises StoreUnavailable.
-        """
-        await self._writer.store(
-            Step(_INSERT_AGENT, [{"new_text": text} for text in {each.agent for each in hits}]),
-            Step(_INSERT_HIT, [_hit_row(each) for each in hits]),
-            Step(_COUNT_HITS, _counts(hits)),
-            seconds=WRITE_SECONDS,
-        )
+        self._writer.post(Step(_UPDATE_OUTCOME, [row]), then)
 
 
 def storable(text: str) -> str:
@@ -211,48 +170,6 @@ def _message_row(sent: Sent) -> dict[str, Any]:
     }
 
 
-def _hit_row(judged: JudgedHit) -> dict[str, Any]:
-    row: dict[str, Any] = {f"new_{name}": getattr(judged, name) for name in _HIT_COLUMNS}
-    return {**row, "of_message": judged.message_id, "by_agent": judged.agent}
-
-
-def _counts(hits: Iterable[JudgedHit]) -> list[dict[str, Any]]:
-    """What the hits add to their messages, a row a message."""
-    rows: dict[int, dict[str, Any]] = {}
-    for each in hits:
-        row = rows.setdefault(each.message_id, {"of_message": each.message_id, **_NO_COUNTS})
-        kind = each.kind
-        row[f"raw_{kind}s_more"] += each.counted
-        if each.believed:
-            row[f"{kind}s_more"] += 1
-            row[f"{kind}_first"] = min(row[f"{kind}_first"] or each.at_ms, each.at_ms)
-            row[f"{kind}_last"] = max(row[f"{kind}_last"] or each.at_ms, each.at_ms)
-    return list(rows.values())
-
-
-def _raise_counts(kind: str) -> dict[str, ColumnElement[Any]]:
-    count, raw = f"{kind}_count", f"raw_{kind}_count"
-    first, last = f"first_{kind}_ms", f"last_{kind}_ms"
-    return {
-        count: message.c[count] + bindparam(f"{kind}s_more"),
-        raw: message.c[raw] + bindparam(f"raw_{kind}s_more"),
-        first: func.coalesce(message.c[first], bindparam(f"{kind}_first")),
-        last: func.coalesce(bindparam(f"{kind}_last"), message.c[last]),
-    }
-
-
-_NO_COUNTS: dict[str, int | None] = {
-    f"{prefix}{kind}{suffix}": none
-    for kind in HIT_KINDS
-    for prefix, suffix, none in (
-        ("", "s_more", 0),
-        ("raw_", "s_more", 0),
-        ("", "_first", None),
-        ("", "_last", None),
-    )
-}
-_HIT_COLUMNS = ("at_ms", "kind", "recipient", "link", "verdict", "rule", "network")
-
 _INSERT_MESSAGE = insert(message).values(
     delivered_at_ms=None,
     state="sending",
@@ -272,25 +189,4 @@ _UPDATE_OUTCOME = (
         reply=bindparam("new_reply"),
         delivered_at_ms=func.coalesce(bindparam("taken_at_ms"), message.c.delivered_at_ms),
     )
-)
-_KNOWN_MESSAGES = select(
-    message.c.id, message.c.sender_id, message.c.sent_at_ms, message.c.delivered_at_ms
-).where(message.c.id.in_(bindparam("ids", expanding=True)))
-_INSERT_AGENT = insert(agent).from_select(
-    ["text"],
-    select(bindparam("new_text", type_=agent.c.text.type)).where(
-        ~exists().where(agent.c.text == bindparam("new_text"))
-    ),
-)
-# From a select, so that a hit on a message that was purged meanwhile inserts nothing.
-_INSERT_HIT = insert(hit).from_select(
-    ["message_id", *_HIT_COLUMNS, "agent_id"],
-    select(
-        message.c.id,
-        *(bindparam(f"new_{name}", type_=hit.c[name].type) for name in _HIT_COLUMNS),
-        select(agent.c.id).where(agent.c.text == bindparam("by_agent")).scalar_subquery(),
-    ).where(_OF_MESSAGE),
-)
-_COUNT_HITS = (
-    update(message).where(_OF_MESSAGE).values(_raise_counts("open") | _raise_counts("click"))
 )

@@ -4,14 +4,16 @@ Invariant: they always answer. A link leads where its signed token says, byte fo
 becomes of the store; nothing else in a request can lead anywhere. No answer is cached.
 """
 
+import re
 import time
 
 from aiohttp import web
 
 from collector import metrics
 from collector.client import Address, client_address
+from collector.hits import Hit
 from collector.keys import RECORDER, TOKENS, TRUSTED_PROXIES
-from collector.recorder import Hit
+from collector.store import storable
 
 # A transparent GIF of one pixel, 43 bytes.
 PIXEL = bytes.fromhex(
@@ -32,6 +34,8 @@ _NOT_FOUND = (
     "<title>Not found</title><h1>Not found</h1><p>There is nothing at this address. "
     "If you came by a link in a mail, it may have been cut short: try to copy all of it.</p></html>"
 )
+MAX_AGENT = 300
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PURPOSES = ("Purpose", "Sec-Purpose", "X-Moz")
 
 
@@ -87,8 +91,12 @@ async def _record(
         link=link,
         at_ms=time.time_ns() // 1_000_000,
         method=request.method,
-        agent=headers.get("User-Agent", ""),
+        agent=_storable_agent(headers.get("User-Agent", "")),
         purpose=" ".join(headers[name] for name in _PURPOSES if name in headers),
         address=find_client(request),
     )
     await request.app[RECORDER].record(hit)
+
+
+def _storable_agent(text: str) -> str:
+    return storable(_CONTROLS.sub(" ", text).strip()[:MAX_AGENT])

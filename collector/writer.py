@@ -6,14 +6,17 @@ again, each work in a savepoint of its own. An outage (locked, full, corrupt) fa
 and drops the connection; the next group opens a new one, so the store comes back by itself.
 
 A caller stops waiting by cancelling its future, as asyncio's timeout does. If the commit is
-already under way then, the work's `undo` takes its rows back in the next transaction.
+already under way then, the work's `undo` takes its rows back in the next transaction. Works that
+nobody waits for ride with the next group, or go alone a moment later.
 """
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -27,7 +30,9 @@ from collector.errors import StoreUnavailable
 
 MAX_GROUP = 500
 MAX_WAITING = 10_000
+LINGER_SECONDS = 0.05  # how long a posted work waits for company
 RETRY_SECONDS = 0.5
+PATIENCE_SECONDS = 60.0  # how long a posted work waits out an outage
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -64,37 +69,44 @@ class Writer:
         self._engine = engine
         self._connection: AsyncConnection | None = None
         self._waiting: deque[Work] = deque()
-        self._held: list[Work] = []
+        self._posted: list[Work] = []
         self._wake = asyncio.Event()
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._work(), name="store writer")
 
-    async def store(self, *steps: Step, undo: Step | None = None, seconds: float) -> None:
+    async def store(self, step: Step, *, undo: Step, seconds: float) -> None:
         """Returns once the rows are committed. Raises StoreError; nothing is stored then."""
-        await self._wait(Work(self._loop.create_future(), steps, undo=undo), seconds)
+        await self._wait(Work(self._loop.create_future(), (step,), undo=undo), seconds)
 
     async def call(self, call: Callable[[Connection], T], seconds: float) -> T:
-        """Runs `call` inside a transaction; its result once committed, its exceptions as raised."""
+        """Runs `call` inside a transaction; its result once committed, its exceptions as raised.
+
+        It may run more than once, each time from the state before.
+        """
         result: T = await self._wait(Work(self._loop.create_future(), call=call), seconds)
         return result
 
-    def post(self, *steps: Step, patience: float) -> None:
-        """Stores the rows some time soon; waits outages out for `patience` seconds, then logs."""
-        work = Work(self._loop.create_future(), steps, patient_until=self._loop.time() + patience)
-        work.done.add_done_callback(_log_loss)
-        self._enqueue(work)
+    def post(self, step: Step, then: Callable[[], None] | None = None) -> None:
+        """Stores the rows some time soon, then calls `then`. A loss is logged."""
+        done: asyncio.Future[Any] = self._loop.create_future()
+        done.add_done_callback(partial(_finish_post, then=then))
+        work = Work(done, (step,), patient_until=self._loop.time() + PATIENCE_SECONDS)
+        if self._admit(work, len(self._posted)):
+            self._hold(work, LINGER_SECONDS)
 
     async def close(self) -> None:
         """Commits what still waits, then lets go of the database."""
         self._closing = True
-        self._release_held()
+        self._release_posted()
         self._wake.set()
         await self._task
         await self._disconnect()
 
     async def _wait(self, work: Work, seconds: float) -> Any:
-        self._enqueue(work)
+        if self._admit(work, len(self._waiting)):
+            self._waiting.append(work)
+            self._wake.set()
         try:
             async with asyncio.timeout(seconds):
                 return await work.done
@@ -102,13 +114,22 @@ class Writer:
             metrics.STORE_WRITES.labels("late").inc()
             raise StoreUnavailable(f"no commit within {seconds:g} s") from None
 
-    def _enqueue(self, work: Work) -> None:
+    def _admit(self, work: Work, ahead: int) -> bool:
         if self._closing:
-            work.done.set_exception(StoreUnavailable("it is closed"))
-        elif len(self._waiting) >= MAX_WAITING:
-            work.done.set_exception(StoreUnavailable(f"{MAX_WAITING} writes wait already"))
-        else:
-            self._waiting.append(work)
+            _fail_one(work, StoreUnavailable("it is closed"))
+        elif ahead >= MAX_WAITING:
+            _fail_one(work, StoreUnavailable(f"{MAX_WAITING} writes wait already"))
+        return not work.done.done()
+
+    def _hold(self, work: Work, seconds: float) -> None:
+        if not self._posted:
+            self._loop.call_later(seconds, self._release_posted)
+        self._posted.append(work)
+
+    def _release_posted(self) -> None:
+        self._waiting.extendleft(reversed(self._posted))
+        self._posted.clear()
+        if self._waiting:
             self._wake.set()
 
     async def _work(self) -> None:
@@ -116,11 +137,9 @@ class Writer:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                await self._commit(self._next_group())
-
-    def _next_group(self) -> list[Work]:
-        size = min(len(self._waiting), MAX_GROUP)
-        return [self._waiting.popleft() for _ in range(size)]
+                self._release_posted()
+                size = min(len(self._waiting), MAX_GROUP)
+                await self._commit([self._waiting.popleft() for _ in range(size)])
 
     async def _commit(self, group: list[Work]) -> None:
         started = time.perf_counter()
@@ -144,37 +163,26 @@ class Writer:
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.invalidate()
-            await connection.close()
+            with suppress(SQLAlchemyError):
+                await connection.invalidate()
+                await connection.close()
 
     def _settle(self, work: Work, outcome: Any) -> None:
         if isinstance(outcome, Exception):
             _fail_one(work, outcome)
-        elif work.done.done():  # its caller left while the disk was at it
-            if work.undo:
-                self.post(work.undo, patience=60.0)
-        else:
+        elif not work.done.done():
             metrics.STORE_WRITES.labels("stored").inc()
             work.done.set_result(outcome)
+        elif work.undo:  # its caller left while the disk was at it
+            self.post(work.undo)
 
     def _fail(self, group: list[Work], error: Exception) -> None:
-        now = self._loop.time()
         log.warning("store write failed", reason=str(getattr(error, "orig", None) or error))
         for work in group:
-            if work.patient_until > now and not self._closing:
-                self._hold(work)
+            if work.patient_until > self._loop.time() and not self._closing:
+                self._hold(work, RETRY_SECONDS)
             else:
                 _fail_one(work, error)
-
-    def _hold(self, work: Work) -> None:
-        if not self._held:
-            self._loop.call_later(RETRY_SECONDS, self._release_held)
-        self._held.append(work)
-
-    def _release_held(self) -> None:
-        self._waiting.extendleft(reversed(self._held))
-        self._held.clear()
-        self._wake.set()
 
 
 def _transact(connection: Connection, group: list[Work]) -> list[tuple[Work, Any]]:
@@ -225,12 +233,13 @@ def _attempt(connection: Connection, work: Work) -> Any:
 
 
 def _fail_one(work: Work, error: Exception) -> None:
-    metrics.STORE_WRITES.labels("failed").inc()
     if not work.done.done():
-        known = translate(error) if isinstance(error, SQLAlchemyError) else error
-        work.done.set_exception(known)
+        metrics.STORE_WRITES.labels("failed").inc()
+        work.done.set_exception(translate(error))
 
 
-def _log_loss(done: asyncio.Future[Any]) -> None:
-    if not done.cancelled() and (error := done.exception()):
+def _finish_post(done: asyncio.Future[Any], then: Callable[[], None] | None) -> None:
+    if error := done.exception():
         log.error("store write lost", reason=str(error))
+    elif then:
+        then()
