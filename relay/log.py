@@ -63,16 +63,17 @@ def _route_libraries(level: int, prepare: list[Processor], render: Processor) ->
         logging.getLogger(name).setLevel(max(level, least))
 
 
+def escape(text: str) -> str:
+    r"""One line that does nothing to a terminal: control characters become `\x0a` and the like."""
+    return _CONTROL.sub(lambda control: f"\\x{ord(control[0]):02x}", text)
+
+
 def escape_controls(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    r"""A structlog processor: control characters in texts and bytes become `\x0a` and the like."""
+    """A structlog processor: all texts and bytes escaped, a traceback line by line."""
     for key, value in event.items():
         if isinstance(value, bytes):
             value = value.decode("ascii", "backslashreplace")
         if isinstance(value, str):
             lines = value.split("\n") if key == "exception" else [value]
-            event[key] = "\n".join(_CONTROL.sub(_escaped, line) for line in lines)
+            event[key] = "\n".join(map(escape, lines))
     return event
-
-
-def _escaped(control: re.Match[str]) -> str:
-    return f"\\x{ord(control[0]):02x}"

@@ -1,0 +1,1 @@
+"""The commands of `letterbell`, one file each; relay/cli.py lists them."""

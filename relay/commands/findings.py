@@ -1,0 +1,147 @@
+"""What `letterbell check` looks at: each check yields its findings, and a problem names its mend.
+
+Nothing is changed and nothing is made, so it may run beside the relay and as anybody.
+"""
+
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from collector.engine import database_file
+from collector.errors import StoreError
+from collector.store import Store
+from relay.certificate import Unusable, read_certificate
+from relay.problems import bind_mend
+from relay.serve import upstream_host
+from relay.settings import Settings, is_loopback
+from relay.upstream import Upstream, UpstreamError
+
+EXPIRES_SOON = 14  # days
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found, in a line."""
+
+    level: Literal["ok", "note", "warning", "problem"]
+    text: str
+
+
+async def check_store(settings: Settings) -> AsyncIterator[Finding]:
+    """Opens the store that is there."""
+    path = database_file(settings.store.url)
+    if not path.exists():
+        if path.parent.is_dir() and os.access(path.parent, os.W_OK):
+            yield Finding("ok", f"store: {path} will be made")
+        else:
+            yield Finding("problem", f"store: {path.parent} is no folder that can be written to")
+        return
+    if path.stat().st_mode & stat.S_IRWXO:
+        yield Finding("warning", f"store: {path} is open to everyone: chmod o= {path}")
+    try:
+        store = await Store.open(settings.store.url)
+        try:
+            await store.check()
+        finally:
+            await store.close()
+        yield Finding("ok", f"store: {path} opens and takes writes")
+    except StoreError as error:
+        yield Finding("problem", f"store: {error}")
+
+
+async def check_ports(settings: Settings) -> AsyncIterator[Finding]:
+    """Takes every address for a moment."""
+    wanted = [("smtp.listen", each.address, each.port) for each in settings.smtp.listen]
+    for name, address, port in [*wanted, ("http", settings.http.address, settings.http.port)]:
+        where = f"{name}: {address} port {port}"
+        try:
+            _bind(address, port)
+            yield Finding("ok", f"{where} can be had")
+        except OSError as error:
+            yield Finding("problem", f"{where}: {bind_mend(error)}")
+
+
+def _bind(address: str, port: int) -> None:
+    found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, place in found:
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(place)
+
+
+async def check_certificate(settings: Settings) -> AsyncIterator[Finding]:
+    """Loads the certificate and shakes hands with it."""
+    smtp = settings.smtp
+    if smtp.certificate is None or smtp.key is None:
+        return
+    try:
+        found = read_certificate(smtp.certificate, smtp.key, settings.hostname)
+    except Unusable as unusable:
+        yield Finding("problem", f"smtp.certificate: {unusable}")
+        return
+    left = f"smtp.certificate: {smtp.certificate} lasts for {found.days_left} days"
+    if found.days_left < EXPIRES_SOON:
+        yield Finding("warning", f"{left}: renew it, then restart")
+    else:
+        yield Finding("ok", left)
+    if found.objection:
+        yield Finding(
+            "warning",
+            f"smtp.certificate: mail programs will not trust it as {settings.hostname}: "
+            f"{found.objection}",
+        )
+
+
+async def check_public_url(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether recipients can use what stands in their mail, and unseen by others."""
+    url = settings.http.public_url
+    parts = urlsplit(url)
+    if is_loopback(parts.hostname or ""):
+        yield Finding("warning", f"http.public_url: only this machine can reach {url}")
+    elif parts.scheme == "http":
+        yield Finding(
+            "warning",
+            f"http.public_url: {url} is plain http, so that others on the way see who reads what, "
+            "and the page's passwords: put a proxy with TLS before it, and use https",
+        )
+    else:
+        yield Finding("ok", f"http.public_url: {url}")
+
+
+async def check_pixel(settings: Settings) -> AsyncIterator[Finding]:
+    """What spam filters think of pixels (measured with SpamAssassin)."""
+    if settings.tracking.opens:
+        yield Finding(
+            "note",
+            "tracking.opens: in HTML mail without any image the pixel costs 1.5 SpamAssassin "
+            "points on average, in mail with an image none",
+        )
+
+
+async def check_upstream(settings: Settings) -> AsyncIterator[Finding]:
+    """Connects, goes over to TLS and logs in."""
+    where = f"{settings.upstream.host} port {settings.upstream.port}"
+    upstream = Upstream(upstream_host(settings))
+    try:
+        await upstream.check()
+    except UpstreamError as error:
+        yield Finding("problem", f"upstream: {error}")
+        return
+    if settings.upstream.tls == "none" and not is_loopback(settings.upstream.host):
+        yield Finding("warning", f"upstream: mail goes to {where} in clear: set upstream.tls")
+    as_whom = f" as {settings.upstream.user}" if settings.upstream.user else ""
+    yield Finding("ok", f"upstream: {where} takes our session{as_whom}")
+
+
+CHECKS = (
+    check_store,
+    check_ports,
+    check_certificate,
+    check_upstream,
+    check_public_url,
+    check_pixel,
+)

@@ -1,0 +1,26 @@
+"""Options that several commands have."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.config import find, load
+from relay.settings import Settings
+
+
+def _load(_: click.Context, __: click.Parameter, path: Path | None) -> Settings:
+    return load(find(path))
+
+
+def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--config FILE`; the command gets the loaded `settings`."""
+    return click.option(
+        "--config",
+        "settings",
+        type=click.Path(path_type=Path),
+        callback=_load,
+        help="The config file. Else $LETTERBELL_CONFIG, ./letterbell.toml or "
+        "/etc/letterbell/letterbell.toml.",
+    )(command)

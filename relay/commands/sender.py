@@ -1,0 +1,206 @@
+"""`letterbell sender`: the people and apps that may send. Works on the store, running or not.
+
+A running relay sees a change within five seconds.
+"""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from collector.senders import Sender, SenderError, Senders
+from collector.store import Store
+from relay.commands.options import with_settings
+from relay.settings import Settings
+
+T = TypeVar("T")
+
+
+def with_password(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The two ways to give a password beside typing it."""
+    stdin = click.option(
+        "--password-stdin", "from_stdin", is_flag=True, help="Read the password from one line."
+    )
+    generate = click.option(
+        "--generate", is_flag=True, help="Make a password and print it, this once."
+    )
+    return stdin(generate(command))
+
+
+def with_toggle(name: str, about: str) -> Callable[..., Any]:
+    """`--NAME/--no-NAME`, None where neither is given."""
+    return click.option(f"--{name}/--no-{name}", default=None, help=about)
+
+
+with_login = click.argument("login")
+with_addresses = click.option(
+    "--address",
+    "addresses",
+    multiple=True,
+    metavar="ADDRESS",
+    help="May send as this address, or with *@DOMAIN as all of a domain; can be repeated.",
+)
+with_opens = with_toggle("opens", "Track when mails are opened.")
+with_clicks = with_toggle("clicks", "Track when links are clicked.")
+with_sticky = with_toggle("sticky", "A mail's own choice becomes the default of the next.")
+
+
+@click.group()
+def sender() -> None:
+    """Who may send: logins, passwords, addresses, toggles."""
+
+
+@sender.command()
+@with_login
+@with_addresses
+@with_opens
+@with_clicks
+@with_password
+@with_settings
+def add(
+    settings: Settings,
+    login: str,
+    addresses: Sequence[str],
+    opens: bool | None,
+    clicks: bool | None,
+    from_stdin: bool,
+    generate: bool,
+) -> None:
+    """Add a sender. Without --address, LOGIN is the address to send as."""
+    password = _choose_password(from_stdin, generate)
+    tracking = settings.tracking
+    added = _run(
+        settings,
+        lambda senders: senders.add(
+            login,
+            password,
+            addresses or (login,),
+            opens=tracking.opens if opens is None else opens,
+            clicks=tracking.clicks if clicks is None else clicks,
+        ),
+    )
+    click.echo(f"Added {added.login}, who may send as {', '.join(added.addresses)}.")
+    _show_generated(password, generate)
+
+
+@sender.command("list")
+@with_settings
+def list_senders(settings: Settings) -> None:
+    """List all senders."""
+    rows: list[tuple[str, ...]] = [("LOGIN", "OPENS", "CLICKS", "STICKY", "STATE", "ADDRESSES")]
+    for each in _run(settings, Senders.list):
+        toggles = ("on" if toggle else "off" for toggle in (each.opens, each.clicks, each.sticky))
+        state = "enabled" if each.enabled else "disabled"
+        rows.append((each.login, *toggles, state, " ".join(each.addresses)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+@sender.command("set")
+@with_login
+@with_addresses
+@with_opens
+@with_clicks
+@with_sticky
+@click.option("--enable/--disable", "enabled", default=None, help="May send and sign in at all.")
+@with_settings
+def set_sender(
+    settings: Settings,
+    login: str,
+    addresses: Sequence[str],
+    enabled: bool | None,
+    **toggles: bool | None,
+) -> None:
+    """Change a sender: what is given is set, all else stays. --address replaces all addresses."""
+    if not addresses and enabled is None and all(each is None for each in toggles.values()):
+        raise click.UsageError("nothing to set: give at least one option")
+
+    async def change(senders: Senders) -> None:
+        found = await _find(senders, login)
+        if addresses:
+            await senders.set_addresses(found.id, addresses)
+        if enabled is not None:
+            await senders.set_enabled(found.id, enabled)
+        await senders.set_tracking(found.id, **toggles)
+
+    _run(settings, change)
+    click.echo(f"Changed {login}.")
+
+
+@sender.command()
+@with_login
+@with_password
+@with_settings
+def passwd(settings: Settings, login: str, from_stdin: bool, generate: bool) -> None:
+    """Set a sender's password; ends the sessions signed in with the old one."""
+    password = _choose_password(from_stdin, generate)
+
+    async def change(senders: Senders) -> None:
+        await senders.set_password((await _find(senders, login)).id, password)
+
+    _run(settings, change)
+    click.echo(f"Changed the password of {login}.")
+    _show_generated(password, generate)
+
+
+@sender.command()
+@with_login
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_settings
+def remove(settings: Settings, login: str, yes: bool) -> None:
+    """Remove a sender with all that was recorded of their mail. `set --disable` keeps it."""
+    if not yes:
+        click.confirm(f"Remove {login}, their messages and all hits?", abort=True)
+
+    async def forget(senders: Senders) -> None:
+        await senders.remove((await _find(senders, login)).id)
+
+    _run(settings, forget)
+    click.echo(f"Removed {login}.")
+
+
+def _run(settings: Settings, action: Callable[[Senders], Awaitable[T]]) -> T:
+    async def run() -> T:
+        store = await Store.open(settings.store.url)
+        senders = Senders(store)
+        try:
+            return await action(senders)
+        finally:
+            senders.close()
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except SenderError as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _find(senders: Senders, login: str) -> Sender:
+    found = await senders.find(login)
+    if found is None:
+        raise click.ClickException(f"there is no sender {login!r}; `letterbell sender list`")
+    return found
+
+
+def _choose_password(from_stdin: bool, generate: bool) -> str:
+    if from_stdin and generate:
+        raise click.UsageError("--password-stdin and --generate exclude each other")
+    if generate:
+        return secrets.token_urlsafe(18)
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    if not password:
+        raise click.ClickException("the password is empty")
+    return password
+
+
+def _show_generated(password: str, generated: bool) -> None:
+    if generated:
+        click.echo(f"Password, shown this once: {password}")

@@ -1,0 +1,263 @@
+"""The commands as a person types them; check, serve and --send with real peers are in tests/e2e."""
+
+import json
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trustme
+from click.testing import CliRunner, Result
+
+from relay.cli import main
+
+Run = Callable[..., Result]
+
+MAIL = b"""\
+From: ana@example.com\r
+Subject: hello\r
+MIME-Version: 1.0\r
+Content-Type: text/html; charset=utf-8\r
+\r
+<html><body><a href="https://example.org/a?x=1&amp;y=2">Go\x1b[2J</a> <a href="mailto:b@c.d">M</a>\r
+</body></html>\r
+"""
+
+
+@pytest.fixture
+def letterbell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("LETTERBELL_"):
+            monkeypatch.delenv(name)
+
+    def run(*arguments: str, stdin: str | bytes | None = None, expect: int = 0) -> Result:
+        result = CliRunner().invoke(main, arguments, input=stdin)
+        assert result.exit_code == expect, (result.output, result.exception)
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    return run
+
+
+@pytest.fixture
+def configured(letterbell: Run) -> Run:
+    letterbell("init")
+    return letterbell
+
+
+def test_init_writes_for_the_owner_alone_and_never_overwrites(letterbell: Run) -> None:
+    told = letterbell("init", "etc").output
+    assert "letterbell check --config etc/letterbell.toml" in told
+    path = Path("etc/letterbell.toml")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    before = path.read_text()
+    again = letterbell("init", "etc", expect=1).output
+    assert again == "Error: etc/letterbell.toml is there already, and init never overwrites\n"
+    assert path.read_text() == before
+    letterbell("init", "other")
+    assert Path("other/letterbell.toml").read_text() != before
+
+
+def test_init_where_it_may_not_write(letterbell: Run) -> None:
+    Path("file").touch()
+    told = letterbell("init", "file/x", expect=1).output
+    assert told == "Error: cannot write file/x/letterbell.toml: Not a directory\n"
+
+
+def test_no_config_says_where_it_looked(letterbell: Run) -> None:
+    told = letterbell("sender", "list", expect=2).output
+    assert told == (
+        "Error: no config file (looked at --config, $LETTERBELL_CONFIG, letterbell.toml, "
+        "/etc/letterbell/letterbell.toml): `letterbell init` writes one\n"
+    )
+
+
+def test_bad_config_is_told_in_a_line(configured: Run) -> None:
+    with Path("letterbell.toml").open("a") as file:
+        file.write("[smtp]\nport = 25\n")
+    told = configured("serve", expect=2).output
+    assert told.startswith("Error: letterbell.toml: smtp.port is an unknown key: ")
+
+
+def test_a_senders_life(configured: Run) -> None:
+    added = configured("sender", "add", "ana@example.com", "--password-stdin", stdin="secret\n")
+    assert added.output == "Added ana@example.com, who may send as ana@example.com.\n"
+    made = configured("sender", "add", "app", "--address", "*@app.org", "--no-clicks", "--generate")
+    assert "Password, shown this once: " in made.output
+    configured("sender", "set", "app", "--disable", "--no-opens", "--address", "a@app.org")
+    rows = [line.split() for line in configured("sender", "list").output.splitlines()]
+    assert rows[0] == ["LOGIN", "OPENS", "CLICKS", "STICKY", "STATE", "ADDRESSES"]
+    assert rows[1:] == [
+        ["ana@example.com", "on", "on", "on", "enabled", "ana@example.com"],
+        ["app", "off", "off", "on", "disabled", "a@app.org"],
+    ]
+    configured("sender", "passwd", "app", "--generate")
+    configured("sender", "remove", "app", stdin="n\n", expect=1)
+    configured("sender", "remove", "app", stdin="y\n")
+    configured("sender", "remove", "ana@example.com", "--yes")
+    assert len(configured("sender", "list").output.splitlines()) == 1
+
+
+def test_defaults_of_new_senders_come_from_tracking(configured: Run) -> None:
+    with Path("letterbell.toml").open("a") as file:
+        file.write("[tracking]\nopens = false\n")
+    configured("sender", "add", "ana@example.com", "--generate")
+    assert "ana@example.com  off    on" in configured("sender", "list").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "says"),
+    [
+        (("add", "ana"), "a\na\n", "'ana' is no mail address"),
+        (("add", "ana@example.com", "--password-stdin"), "\n", "the password is empty"),
+        (("passwd", "nobody", "--generate"), None, "there is no sender 'nobody'"),
+        (("remove", "nobody", "--yes"), None, "there is no sender 'nobody'"),
+        (("set", "nobody", "--opens"), None, "there is no sender 'nobody'"),
+    ],
+)
+def test_senders_mistakes(
+    configured: Run, arguments: tuple[str, ...], stdin: str | None, says: str
+) -> None:
+    told = configured("sender", *arguments, stdin=stdin, expect=1).stderr
+    assert f"Error: {says}" in told
+
+
+def test_same_sender_twice(configured: Run) -> None:
+    configured("sender", "add", "ana@example.com", "--generate")
+    told = configured("sender", "add", "ANA@example.com", "--generate", expect=1)
+    assert "there is a sender 'ANA@example.com' already" in told.stderr
+    assert "Password" not in told.output
+
+
+def test_store_that_is_none(configured: Run) -> None:
+    Path("letterbell.db").write_bytes(b"no database at all" * 100)
+    told = configured("sender", "list", expect=1).stderr
+    assert told.startswith("Error: ")
+    assert "letterbell.db" in told
+
+
+def test_explain_tells_what_changes_and_what_not(letterbell: Run) -> None:
+    Path("mail.eml").write_bytes(MAIL)
+    told = letterbell("explain", "mail.eml").output
+    assert told.splitlines() == [
+        "1 links would be wrapped, the pixel put in.",
+        r"  wrapped  https://example.org/a?x=1&y=2  (Go\x1b[2J)",
+        "  left     mailto:b@c.d  (scheme)",
+    ]
+    assert Path("mail.eml").read_bytes() == MAIL
+
+
+def test_explain_as_json_and_into_a_file(letterbell: Run) -> None:
+    told = json.loads(letterbell("explain", "-", "--json", "--output", "out", stdin=MAIL).output)
+    assert told == {
+        "changed": True,
+        "reason": None,
+        "pixel": True,
+        "links": [{"ordinal": 0, "target": "https://example.org/a?x=1&y=2", "label": "Go\x1b[2J"}],
+        "skipped": [{"value": "mailto:b@c.d", "rule": "scheme"}],
+    }
+    changed = Path("out").read_bytes()
+    assert b'<a href="https://t.example.com/c/' in changed
+    assert changed.startswith(MAIL[: MAIL.index(b"<a")])
+
+
+def test_explain_with_both_toggles_off_leaves_every_byte(letterbell: Run) -> None:
+    told = letterbell(
+        "explain", "-", "--no-opens", "--no-clicks", "--output", "out", stdin=MAIL
+    ).output
+    assert told == "Nothing would be changed: tracking is off.\n"
+    assert Path("out").read_bytes() == MAIL
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "says"),
+    [
+        (("none.eml",), None, 2, "'none.eml': No such file or directory"),
+        (("-",), b"\x00\xff" * 99, 0, "Nothing would be changed: no blank line after the header."),
+        (("-", "--output", "no/folder"), MAIL, 1, "cannot write no/folder: No such file"),
+    ],
+)
+def test_explains_mistakes(
+    letterbell: Run, arguments: tuple[str, ...], stdin: bytes | None, code: int, says: str
+) -> None:
+    assert says in letterbell("explain", *arguments, stdin=stdin, expect=code).output
+
+
+def findings(result: Result) -> dict[str, str]:
+    """The subject of each finding -> its level."""
+    return {
+        line[9:].partition(":")[0]: line[:8].strip() for line in result.stdout.splitlines()[:-1]
+    }
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number: int = server.getsockname()[1]
+        return number
+
+
+def test_check_names_every_problem_and_makes_nothing(
+    configured: Run, monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("LETTERBELL_HTTP__PORT", str(taken.getsockname()[1]))
+        monkeypatch.setenv("LETTERBELL_UPSTREAM__HOST", "127.0.0.1")
+        monkeypatch.setenv("LETTERBELL_UPSTREAM__PORT", str(port))
+        monkeypatch.setenv("LETTERBELL_STORE__URL", "sqlite:////nowhere/letterbell.db")
+        monkeypatch.setenv(
+            "LETTERBELL_SMTP__LISTEN", '[{"address": "192.0.2.1", "tls": "starttls"}]'
+        )
+        monkeypatch.setenv("LETTERBELL_SMTP__CERTIFICATE", "none.pem")
+        monkeypatch.setenv("LETTERBELL_SMTP__KEY", "none.key")
+        result = configured("check", expect=2)
+    assert findings(result) == {
+        "store": "problem",
+        "smtp.listen": "problem",
+        "http": "problem",
+        "smtp.certificate": "problem",
+        "upstream": "problem",
+        "http.public_url": "warning",
+    }
+    assert result.stderr == "5 problems.\n"
+    assert "something listens there already" in result.stdout
+    assert "this machine has no such address" in result.stdout
+    assert "none.pem cannot be read: No such file or directory" in result.stdout
+    assert not Path("letterbell.db").exists()
+
+
+def test_check_warns_of_plain_http_to_the_outside(
+    configured: Run, monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    monkeypatch.setenv("LETTERBELL_HTTP__PUBLIC_URL", "http://t.example.com")
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__HOST", "127.0.0.1")
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__PORT", str(port))
+    assert "http://t.example.com is plain http" in configured("check", expect=2).stdout
+
+
+def test_check_shakes_hands_with_the_certificate(
+    configured: Run, monkeypatch: pytest.MonkeyPatch, port: int, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__HOST", "127.0.0.1")
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__PORT", str(port))
+    authority = trustme.CA()
+    for name in ("own", "other"):
+        issued = authority.issue_cert("relay.example.com")
+        issued.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+        issued.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
+    monkeypatch.setenv("LETTERBELL_SMTP__CERTIFICATE", "own.pem")
+    monkeypatch.setenv("LETTERBELL_SMTP__KEY", "own.key")
+    told = configured("check", expect=2).stdout
+    assert "ok       smtp.certificate: own.pem lasts for " in told
+    assert "mail programs will not trust it as localhost: " in told
+    monkeypatch.setenv("LETTERBELL_SMTP__KEY", "other.key")
+    told = configured("check", expect=2).stdout
+    assert "own.pem and other.key: the key is another certificate's" in told
+
+
+def test_version(letterbell: Run) -> None:
+    assert letterbell("--version").output.startswith("letterbell, version ")
