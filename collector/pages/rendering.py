@@ -25,6 +25,11 @@ def header(policy: dict[str, str]) -> str:
     return "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
 
 
+def see_other(path: str) -> web.Response:
+    """Sends the browser on to another page, by GET."""
+    return web.Response(status=303, headers={"Location": path})
+
+
 async def render(
     request: web.Request,
     template: str,

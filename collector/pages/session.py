@@ -13,7 +13,7 @@ from aiohttp import web
 
 from collector.keys import SECURE_COOKIES, SENDERS
 from collector.pages import forms
-from collector.pages.rendering import render
+from collector.pages.rendering import render, see_other
 from collector.pages.throttle import Throttle
 from collector.senders import Sender
 from collector.tracking import find_client
@@ -41,7 +41,7 @@ def for_sender(handler: SenderHandler) -> Handler:
     async def guarded(request: web.Request) -> web.StreamResponse:
         sender = await who(request)
         if sender is None:
-            raise _ask_to_sign_in(request)
+            return _ask_to_sign_in(request)
         return await handler(request, sender)
 
     return guarded
@@ -73,7 +73,7 @@ async def sign_in(request: web.Request, response: web.StreamResponse, sender_id:
 async def show_sign_in(request: web.Request) -> web.StreamResponse:
     """GET /sign-in"""
     if await who(request) is not None:
-        raise web.HTTPSeeOther(_next_page(request))
+        return see_other(_next_page(request))
     return await _sign_in_page(request)
 
 
@@ -99,7 +99,7 @@ async def submit_sign_in(request: web.Request) -> web.StreamResponse:
         return await _sign_in_page(request, status=403, login=login, problem=problem)
     by_login.forgive(pair)
     by_address.forgive(address)
-    response = web.HTTPSeeOther(_next_page(request))
+    response = see_other(_next_page(request))
     await sign_in(request, response, sender.id)
     response.del_cookie(_visit_cookie(request), path="/")
     return response
@@ -109,7 +109,7 @@ async def submit_sign_out(request: web.Request, sender: Sender) -> web.StreamRes
     """POST /sign-out"""
     await read_form(request)
     await _close(request)
-    response = web.HTTPSeeOther(SIGN_IN)
+    response = see_other(SIGN_IN)
     response.del_cookie(_session_cookie(request), path="/")
     return response
 
@@ -145,12 +145,12 @@ async def _close(request: web.Request) -> None:
         await request.app[SENDERS].close_session(token)
 
 
-def _ask_to_sign_in(request: web.Request) -> web.HTTPException:
+def _ask_to_sign_in(request: web.Request) -> web.Response:
     if request.method != "GET" or "HX-Request" in request.headers:
-        return web.HTTPUnauthorized(text="Signed out: open the page again to sign in.\n")
+        return web.Response(status=401, text="Signed out: open the page again to sign in.\n")
     if request.path == "/":
-        return web.HTTPSeeOther(SIGN_IN)
-    return web.HTTPSeeOther(str(request.rel_url.with_path(SIGN_IN).with_query(next=request.path)))
+        return see_other(SIGN_IN)
+    return see_other(str(request.rel_url.with_path(SIGN_IN).with_query(next=request.path)))
 
 
 def _next_page(request: web.Request) -> str:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from collector.keys import SENDERS
-from collector.pages.rendering import render
+from collector.pages.rendering import render, see_other
 from collector.pages.session import form_token, read_form
 from collector.senders import Sender
 
@@ -28,4 +28,4 @@ async def submit_settings(request: web.Request, sender: Sender) -> web.StreamRes
     await request.app[SENDERS].set_tracking(sender.id, **choices)
     if "HX-Request" in request.headers:
         return await render(request, "_saved.html")
-    raise web.HTTPSeeOther("/settings?saved")
+    return see_other("/settings?saved")

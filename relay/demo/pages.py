@@ -20,7 +20,7 @@ from collector.pages import NAVIGATION
 from collector.pages.assets import Assets
 from collector.pages.live import send_part, serve
 from collector.pages.messages import read_list
-from collector.pages.rendering import header, render
+from collector.pages.rendering import header, render, see_other
 from collector.pages.session import for_sender, form_token, read_form, sign_in
 from collector.senders import Sender
 from relay.demo import letter, submission
@@ -90,7 +90,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
     """GET /demo/enter/ONE_TIME: signs in, once."""
     demo = request.app[DEMO]
     given, expected = request.match_info["one_time"], demo.one_time or ""
-    response = web.HTTPSeeOther("/demo")
+    response = see_other("/demo")
     if expected and secrets.compare_digest(given.encode(), expected.encode()):
         demo.one_time = None
         await sign_in(request, response, demo.sender_id)
@@ -129,7 +129,7 @@ async def show_mail(request: web.Request, sender: Sender) -> web.StreamResponse:
     """GET /demo/inbox/N?view=…: the reading pane alone; a whole page where htmx did not ask."""
     if "HX-Request" not in request.headers:
         query = {**request.query, "mail": request.match_info["number"]}
-        raise web.HTTPSeeOther(str(request.rel_url.with_path("/demo").with_query(query)))
+        return see_other(str(request.rel_url.with_path("/demo").with_query(query)))
     mail = _mail(request, request.match_info["number"])
     if mail is None:
         raise web.HTTPNotFound

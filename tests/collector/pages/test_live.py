@@ -1,0 +1,145 @@
+"""Server-sent events: at once, one's own only, nothing lost, nothing left open."""
+
+import asyncio
+
+import pytest
+
+from collector.pages import messages
+
+
+class Stream:
+    """The events of one open page."""
+
+    def __init__(self, response) -> None:
+        self._response = response
+
+    async def next(self) -> str:
+        """The data of the next event; pings are passed over."""
+        lines: list[str] = []
+        async with asyncio.timeout(10):
+            while True:
+                line = (await self._response.content.readline()).decode().rstrip("\r\n")
+                if line.startswith("data: "):
+                    lines.append(line.removeprefix("data: "))
+                elif not line and lines:
+                    return "\n".join(lines)
+
+    async def ended(self) -> bool:
+        async with asyncio.timeout(10):
+            return await self._response.content.read() == b""
+
+
+@pytest.fixture
+async def signed_in(site, ana, browser):
+    await browser.be(site, ana)
+    return browser
+
+
+@pytest.fixture
+async def listen(signed_in):
+    """`await listen("/live")`: the open stream."""
+    opened = []
+
+    async def open_stream(path: str, browser=signed_in) -> Stream:
+        response = await browser.session.get(browser.url + path)
+        assert response.status == 200
+        assert response.content_type == "text/event-stream"
+        opened.append(response)
+        return Stream(response)
+
+    yield open_stream
+    for response in opened:
+        response.close()
+
+
+async def test_begins_with_what_the_page_shows_now(site, ana, listen) -> None:
+    mail = await site.add_mail(ana, "Already there")
+    first = await (await listen("/live")).next()
+    assert 'hx-target="#mails"' in first
+    assert f'id="mail-{mail}"' in first
+
+
+async def test_a_hit_changes_its_row_and_no_other(site, ana, listen) -> None:
+    mail = await site.add_mail(ana, "Watched")
+    other = await site.add_mail(ana, "Another")
+    stream = await listen("/live")
+    await stream.next()
+    await site.hit(ana, mail, "open")
+    event = await stream.next()
+    assert f'hx-target="#mail-{mail}" hx-swap="outerMorph"' in event
+    assert 'data-state="hit"' in event
+    assert str(other) not in event
+
+
+async def test_a_new_mail_joins_the_newest_page(site, ana, listen) -> None:
+    stream = await listen("/live")
+    await stream.next()
+    mail = await site.add_mail(ana, "Just sent")
+    event = await stream.next()
+    assert 'hx-target="#mails"' in event
+    assert f'id="mail-{mail}"' in event
+    await site.hit(ana, mail, "click", link=0)
+    assert f'hx-target="#mail-{mail}"' in await stream.next()
+
+
+async def test_an_older_page_keeps_to_its_own_rows(site, ana, listen, monkeypatch) -> None:
+    monkeypatch.setattr(messages, "PAGE", 1)
+    old, new = await site.add_mail(ana, "Old"), await site.add_mail(ana, "New")
+    stream = await listen(f"/live?before={new}")
+    assert f'id="mail-{old}"' in await stream.next()
+    await site.hit(ana, new, "open")
+    await site.add_mail(ana, "Newest")
+    await site.hit(ana, old, "open")
+    assert f'hx-target="#mail-{old}"' in await stream.next()
+
+
+async def test_one_mails_page_follows_its_story(site, ana, listen) -> None:
+    mail, other = await site.add_mail(ana), await site.add_mail(ana)
+    stream = await listen(f"/live/{mail}")
+    assert "Not opened yet" in await stream.next()
+    await site.hit(ana, other, "open")
+    await site.hit(ana, mail, "open")
+    assert "Opened, likely by a person" in await stream.next()
+
+
+async def test_every_open_page_hears_of_it(site, ana, listen) -> None:
+    mail = await site.add_mail(ana)
+    streams = [await listen("/live"), await listen("/live"), await listen(f"/live/{mail}")]
+    for stream in streams:
+        await stream.next()
+    await site.hit(ana, mail, "open")
+    for stream in streams:
+        assert 'data-state="hit"' in await stream.next()
+
+
+async def test_another_sender_hears_nothing(site, ana, eve, listen, open_browser) -> None:
+    mail = await site.add_mail(ana, "A secret of Ana's")
+    other = await open_browser()
+    await other.be(site, eve)
+    assert (await other.get(f"/live/{mail}")).status == 404
+    stream = await listen("/live", other)
+    assert "secret" not in await stream.next()
+    await site.hit(ana, mail, "open")
+    own = await site.add_mail(eve, "Eve's own")
+    event = await stream.next()  # the first thing heard is one's own
+    assert f'id="mail-{own}"' in event
+    assert str(mail) not in event
+
+
+async def test_ends_with_the_session(site, ana, signed_in, listen) -> None:
+    mail = await site.add_mail(ana)
+    stream = await listen("/live")
+    await stream.next()
+    await site.senders.close_session(signed_in.cookie())
+    await site.hit(ana, mail, "open")
+    assert await stream.ended()
+
+
+async def test_a_burst_is_one_event(site, ana, listen) -> None:
+    stream = await listen("/live")
+    await stream.next()
+    mails = [await site.add_mail(ana, f"Mail {number}") for number in range(5)]
+    seen = ""
+    while not all(f'id="mail-{mail}"' in seen for mail in mails):
+        seen = await stream.next()
+    assert seen.count("<hx-partial") == 1

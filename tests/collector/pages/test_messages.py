@@ -1,0 +1,181 @@
+"""The list and one mail: one's own, inert, honest."""
+
+import pytest
+
+from collector.pages import messages
+from collector.pages.messages import read_id
+from collector.pages.rendering import POLICY
+from collector.store import SentLink
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onfocus='alert(1)' autofocus='",
+    "{{ 4201*4201 }}{% raw %}",
+    "</template></hx-partial><hx-partial hx-target='body'>gone",
+    "javascript:alert(1)",
+    "\u202egnp.exe",
+]
+
+
+@pytest.fixture
+async def signed_in(site, ana, browser):
+    await browser.be(site, ana)
+    return browser
+
+
+async def text_of(browser, path: str) -> str:
+    page = await browser.get(path)
+    assert page.status == 200
+    return await page.text()
+
+
+async def test_an_empty_list_says_what_to_do(signed_in) -> None:
+    assert "No mail yet" in await text_of(signed_in, "/")
+
+
+async def test_lists_newest_first_with_marks_in_words(site, ana, signed_in) -> None:
+    older = await site.add_mail(ana, "The older")
+    newer = await site.add_mail(ana, "The newer", ("a@example.net", "b@example.net"))
+    await site.hit(ana, older, "open")
+    await site.hit(ana, older, "click", link=0, after_ms=180_000)
+    page = await text_of(signed_in, "/")
+    assert page.index("The newer") < page.index("The older")
+    first, second = page.split(f'id="mail-{older}"')
+    assert f'id="mail-{newer}"' in first
+    assert "Not opened yet" in first
+    assert 'data-state="hit"' not in first
+    assert "a@example.net" in first
+    assert "+1" in first
+    assert "Opened 2 minutes after it was sent, likely a person" in second
+    assert "Link followed 3 minutes after it was sent, likely a person" in second
+    assert f'aria-describedby="eye-{older}-tip"' in second
+    assert f'id="eye-{older}-tip"' in second
+
+
+async def test_pages_by_cursor_without_gap_or_repeat(site, ana, signed_in, monkeypatch) -> None:
+    monkeypatch.setattr(messages, "PAGE", 2)
+    ids = [await site.add_mail(ana, f"Mail {number}") for number in range(5)]
+    seen, path = [], "/"
+    for _ in range(3):
+        page = await text_of(signed_in, path)
+        seen += [each for each in reversed(ids) if f'id="mail-{each}"' in page]
+        path = f"/?before={seen[-1]}"
+        assert (f'href="{path}"' in page) == (len(seen) < 5)
+    assert seen == list(reversed(ids))
+    assert "No older mail" in await text_of(signed_in, f"/?before={ids[0]}")
+
+
+@pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "٣", "1e3"])
+async def test_a_cursor_that_is_none_is_the_newest_page(site, ana, signed_in, before: str) -> None:
+    await site.add_mail(ana, "Here")
+    assert "Here" in await text_of(signed_in, f"/?before={before}")
+
+
+async def test_one_mail_tells_its_story(site, ana, signed_in) -> None:
+    links = (
+        SentLink(0, "https://example.com/plans", "See <b>the plans</b>"),
+        SentLink(1, "https://example.com/visit", '<img alt="Pick a day">'),
+        SentLink(2, "https://example.com/bare", ""),
+    )
+    mail = await site.add_mail(ana, "Quote", links=links)
+    await site.deliver(ana, mail, "250 2.0.0 Ok: queued as 4F1C8A", "delivered")
+    await site.hit(ana, mail, "open", verdict="prefetch", rule="apple-prefetch", after_ms=900)
+    await site.hit(ana, mail, "open")
+    await site.hit(ana, mail, "click", link=1, after_ms=180_000)
+    page = await text_of(signed_in, f"/mail/{mail}")
+    for words in (
+        "Delivered",
+        "250 2.0.0 Ok: queued as 4F1C8A",
+        "Loaded in advance by a mail service; may be no one",
+        "Opened, likely by a person",
+        "2 minutes after it was sent",
+        "Link followed, likely by a person: “Pick a day”",
+        "See the plans",
+        "https://example.com/visit",
+        "1 click",
+        "example.com",
+    ):
+        assert words in page
+    assert "Not tracked" not in page
+
+
+async def test_what_was_left_alone_says_why(site, ana, signed_in) -> None:
+    mail = await site.add_mail(ana, tracked=False, reason="no HTML part")
+    page = await text_of(signed_in, f"/mail/{mail}")
+    assert "This mail left exactly as it came: no HTML part." in page
+    assert "Opens not tracked" in page
+
+
+async def test_a_refusal_is_told_in_the_servers_words(site, ana, signed_in) -> None:
+    mail = await site.add_mail(ana)
+    await site.deliver(ana, mail, "550 5.1.1 <ben@example.net>: no such user", "refused")
+    assert "550 5.1.1 &lt;ben@example.net&gt;: no such user" in await text_of(
+        signed_in, f"/mail/{mail}"
+    )
+    assert "Refused" in await text_of(signed_in, "/")
+
+
+async def test_another_senders_mail_is_not_there(site, ana, eve, open_browser) -> None:
+    mail = await site.add_mail(ana, "A secret of Ana's")
+    other = await open_browser()
+    await other.be(site, eve)
+    assert "secret" not in await text_of(other, "/")
+    assert "secret" not in await text_of(other, f"/?before={mail + 1}")
+    theirs, nobodys = await other.get(f"/mail/{mail}"), await other.get(f"/mail/{mail + 1}")
+    assert (theirs.status, nobodys.status) == (404, 404)
+    assert await theirs.text() == await nobodys.text()
+
+
+@pytest.mark.parametrize("path", ["/mail/0", "/mail/9223372036854775808", "/mail/" + "9" * 40])
+async def test_ids_that_cannot_be_are_not_there(signed_in, path: str) -> None:
+    assert (await signed_in.get(path)).status == 404
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_what_others_wrote_stays_inert(site, ana, signed_in, hostile: str) -> None:
+    links = (SentLink(0, f"https://example.com/?{hostile}", f"<p>{hostile}</p>"),)
+    mail = await site.add_mail(ana, hostile, (f"{hostile}@example.net",), links)
+    await site.deliver(ana, mail, hostile, "delivered")
+    await site.hit(ana, mail, "open", agent=hostile)
+    for path in ("/", f"/mail/{mail}"):
+        page = await text_of(signed_in, path)
+        for dangerous in (
+            "<script>alert",
+            "<img src=x",
+            "onfocus='alert",
+            "<hx-partial",
+            "17648401",
+        ):
+            assert dangerous not in page
+
+
+@pytest.mark.parametrize("path", ["/", "/settings", "/mail/1", "/sign-in"])
+async def test_every_page_is_under_the_policy(signed_in, open_browser, path: str) -> None:
+    browser = await open_browser() if path == "/sign-in" else signed_in
+    page = await browser.get(path)
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert all(each in policy for each in POLICY)
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    text = await page.text()
+    assert " style=" not in text
+    assert "<style" not in text
+    assert " onclick=" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1", 1),
+        (str(2**63 - 1), 2**63 - 1),
+        (str(2**63), None),
+        ("0x1", None),
+        ("²", None),
+        (None, None),
+    ],
+)
+def test_read_id(text: str | None, number: int | None) -> None:
+    assert read_id(text) == number
