@@ -1,18 +1,17 @@
 """What made a hit: pure rules over facts, as one table. Label, never drop.
 
 Order is meaning: the first rule that fires decides. What the request says of itself comes first,
-then agents, then networks, then timing; the rows that believe in a person stand last, so that a
-doubt always gets its say first. That holds for all but the mail providers' image proxies, which
-are real opens whatever lists of robots say of them. The ids are stored with the hits: never give
-an old id a new meaning.
+then agents, then networks, then timing; the rows that believe in a person stand last, so that
+every doubt gets its say first. The ids are stored with the hits: never give an old id a new
+meaning.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.client import Address, within
-from collector.networks import BARRACUDA, GOOGLE, MICROSOFT_PROTECTION
+from collector.client import Address
+from collector.networks import name_network
 
 # What may have made a hit. Only ever append: the store keeps a kind as its place in here.
 KINDS = ("unknown", "person", "proxy", "prefetch", "scanner", "preview", "tool", "self")
@@ -81,6 +80,10 @@ def _agent(pattern: str, kind: str | None = None) -> Callable[[Facts], bool]:
     return lambda facts: kind in (None, facts.kind) and found(facts.agent) is not None
 
 
+def _from(network: str) -> Callable[[Facts], bool]:
+    return lambda facts: name_network(facts.address) == network
+
+
 def _before_delivery(facts: Facts) -> bool:
     if facts.delivered_at_ms is None:
         return facts.at_ms - facts.sent_at_ms < OUTCOME_LOST_MS
@@ -95,7 +98,7 @@ def _early_click(facts: Facts) -> bool:
 
 
 def _gmail_prefetch(facts: Facts) -> bool:
-    return facts.agent.endswith(_GMAIL_PREFETCH) and within(facts.address, GOOGLE)
+    return facts.agent.endswith(_GMAIL_PREFETCH) and name_network(facts.address) == "google"
 
 
 _GMAIL_PREFETCH = "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0"
@@ -121,8 +124,10 @@ RULES: tuple[Rule, ...] = (
     Rule("tool", "tool", 0.9, _agent(_TOOLS)),
     Rule("no-agent", "tool", 0.7, lambda facts: not facts.agent),
     # Networks.
-    Rule("safe-links", "scanner", 0.9, lambda facts: within(facts.address, MICROSOFT_PROTECTION)),
-    Rule("barracuda", "scanner", 0.5, lambda facts: within(facts.address, BARRACUDA)),
+    Rule("safe-links", "scanner", 0.9, _from("safe-links")),
+    Rule("proofpoint", "scanner", 0.5, _from("proofpoint")),
+    Rule("mimecast", "scanner", 0.5, _from("mimecast")),
+    Rule("barracuda", "scanner", 0.5, _from("barracuda")),
     # Timing.
     Rule("before-delivery", "scanner", 0.9, _before_delivery),
     Rule("early-click", "scanner", 0.7, _early_click),
