@@ -1,12 +1,14 @@
 """Puts the pixel in and wraps the links of a mail, byte-exactly. Pure: bytes in, bytes out."""
 
-from rewriter.contract import Link, Links, Rewritten, Skipped, Tracking, Untouched
+from rewriter.contract import Link, Links, Own, Rewritten, Skipped, Tracking, Untouched
 from rewriter.labels import read_label
-from rewriter.message import Plan, plan, rewrite
+from rewriter.message import plan, rewrite
+from rewriter.plan import Plan
 
 __all__ = [
     "Link",
     "Links",
+    "Own",
     "Plan",
     "Rewritten",
     "Skipped",

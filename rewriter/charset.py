@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from bs4 import UnicodeDammit
+
 from rewriter.contract import Doubt
 
 _PROBE = "<a href=\"http://e.com/?a='1'&amp;b=+2-\">x</a>#%;:"
@@ -53,6 +55,11 @@ def _mask(run: re.Match[bytes]) -> bytes:
     if not run[0].endswith(_RETURNS):
         raise Doubt("text ends in a shifted charset")
     return b"\x7f" * len(run[0])
+
+
+def sniff(decoded: bytes) -> str | None:
+    """The charset of HTML that declares none in its header; None where it is ASCII anyway."""
+    return None if decoded.isascii() else UnicodeDammit(decoded, is_html=True).original_encoding
 
 
 def decode(data: bytes, charset: str | None) -> str:

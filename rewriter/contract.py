@@ -14,13 +14,17 @@ class Tracking:
     """What the sender wishes for one message.
 
     `own_hosts` are the host names of the collector, in any case and without a port: links to
-    them are never wrapped. HTML over `max_html` bytes (decoded) is left alone.
+    them are never wrapped. HTML over `max_html` bytes (decoded) is left alone. `text_links` wraps
+    URLs in plain text as well. `wrap_url_text` wraps links whose text is itself the address of
+    another site, of which mail programs warn when text and target differ.
     """
 
     opens: bool
     clicks: bool
     own_hosts: Collection[str] = frozenset()
     max_html: int = 2_000_000
+    text_links: bool = False
+    wrap_url_text: bool = False
 
 
 class Links(Protocol):
@@ -35,6 +39,16 @@ class Links(Protocol):
 
     def pixel(self) -> str:
         """The URL of this copy's pixel."""
+
+
+class Own(Protocol):
+    """Knows the URLs that were minted before, for the quotes in replies and forwards."""
+
+    def target(self, url: str) -> bytes | None:
+        """Where a link of ours leads; None for a URL that is none."""
+
+    def is_pixel(self, url: str) -> bool:
+        """Whether the URL is a pixel of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +75,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The message with its edits, and what they were. Every other byte is the byte given."""
+    """The message with its edits, and what they were. Every other byte is the byte given.
+
+    `restored` counts our own old links that lead to their targets again, and old pixels taken out.
+    """
 
     message: bytes
     links: tuple[Link, ...]
     pixel: bool
     skipped: tuple[Skipped, ...] = ()
+    restored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +98,11 @@ class Untouched:
 class Doubt(Exception):  # noqa: N818 - a doubt is no error: the mail is well, we are not sure
     """The input is odd: what holds it (a part, or the message) stays as it is.
 
-    Raised and caught within the rewriter; `reason` is a phrase for people.
+    Raised and caught within the rewriter; `reason` is a phrase for people. `of_message`: it costs
+    the whole message its tracking, though it was met in a part.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, of_message: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.of_message = of_message

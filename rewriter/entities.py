@@ -25,6 +25,22 @@ def decode_attribute(value: str) -> str:
     return _REFERENCE.sub(_replace, value)
 
 
+def encode_attribute(value: bytes) -> bytes:
+    """A printable ASCII value as it can stand in any attribute, whatever its quotes."""
+    for character, reference in _REFERENCES:
+        value = value.replace(character, reference)
+    return value
+
+
+_REFERENCES = (
+    (b"&", b"&amp;"),
+    (b'"', b"&quot;"),
+    (b"'", b"&#39;"),
+    (b"<", b"&lt;"),
+    (b">", b"&gt;"),
+)
+
+
 def _replace(match: re.Match[str]) -> str:
     name, semicolon, equals = match[1], match[2], match[3]
     if name is None:

@@ -24,13 +24,19 @@ _TAG = (
     rb"</?[a-z](?:" + _PART + rb")?(?:[ \t\n\f\r/]+" + _PART + rb"(?:=" + _VALUE + rb")?){0,99}"
     rb"[ \t\n\f\r/]*>"
 )
-_NOTABLE = rb"/?(?:a|area|body|html|frameset|plaintext|" + b"|".join(_RAW_TEXT) + rb")[ \t\n\f\r/>]"
-# All that is of no interest, up to the next "<" that is: always matches, perhaps nothing. In
-# Outlook's conditional comments VML shapes carry links as well.
-_DULL = re.compile(rb"[^<]*(?:(?!<(?:" + _NOTABLE + rb"))" + _TAG + rb"[^<]*)*", re.IGNORECASE)
-_DULL_VML = re.compile(
-    rb"[^<]*(?:(?!<(?:" + _NOTABLE + rb"|v:))" + _TAG + rb"[^<]*)*", re.IGNORECASE
-)
+_NOTABLE = rb"a|area|body|html|frameset|plaintext|" + b"|".join(_RAW_TEXT)
+
+
+def _dull(notable: bytes, prefixes: bytes = b"(?!)") -> re.Pattern[bytes]:
+    """All that is of no interest, up to the next "<" that is: always matches, perhaps nothing."""
+    interest = rb"<(?:/?(?:" + notable + rb")[ \t\n\f\r/>]|" + prefixes + rb")"
+    return re.compile(rb"[^<]*(?:(?!" + interest + rb")" + _TAG + rb"[^<]*)*", re.IGNORECASE)
+
+
+_DULL = _dull(_NOTABLE)
+_DULL_BUT_IMAGES = _dull(_NOTABLE + b"|img")
+# In Outlook's conditional comments VML shapes carry links as well.
+_DULL_IN_COMMENT = _dull(_NOTABLE, b"/?v:")
 _NAME = re.compile(rb"<(/?)([a-zA-Z][^ \t\n\f\r/>]*)")
 _ATTRIBUTE = re.compile(
     rb"[ \t\n\f\r/]*([^ \t\n\f\r/>][^ \t\n\f\r/>=]*)"
@@ -69,7 +75,7 @@ class Attribute:
 
 @dataclass(slots=True)
 class Anchor:
-    """A start tag that may carry a link, and where its inner HTML lies."""
+    """A start tag that may carry a URL, and where its inner HTML lies."""
 
     tag: Span
     attributes: Mapping[bytes, Attribute]
@@ -81,10 +87,12 @@ class Anchor:
 class Findings:
     """What one document holds. Offsets; None where it has no such thing.
 
-    `ends_in_text`: what is put behind the last byte would be read as text and tags.
+    `images` are those outside comments, if asked for. `ends_in_text`: what is put behind the last
+    byte would be read as text and tags.
     """
 
     anchors: list[Anchor] = field(default_factory=list)
+    images: list[Anchor] = field(default_factory=list)
     body_start: int | None = None
     body_end: int | None = None
     html_end: int | None = None
@@ -92,17 +100,18 @@ class Findings:
     ends_in_text: bool = False
 
 
-def read_markup(view: bytes) -> Findings:
+def read_markup(view: bytes, *, images: bool = False) -> Findings:
     """All anchors of a document in order, and its landmarks. `view` must be ASCII-compatible.
 
     Takes time linear in `len(view)` whatever it holds. Raises `Doubt` over a tag that is none.
     """
-    return _Reader(view).read()
+    return _Reader(view, _DULL_BUT_IMAGES if images else _DULL).read()
 
 
 class _Reader:
-    def __init__(self, view: bytes) -> None:
+    def __init__(self, view: bytes, dull: re.Pattern[bytes]) -> None:
         self._view = view
+        self._dull = dull
         self._found = Findings()
         self._open: Anchor | None = None
 
@@ -112,7 +121,7 @@ class _Reader:
 
     def _scan(self, at: int, end: int, *, in_comment: bool) -> bool:
         """Reads tags up to `end`; False where something without an end swallowed the rest."""
-        dull = _DULL_VML if in_comment else _DULL
+        dull = _DULL_IN_COMMENT if in_comment else self._dull
         view = self._view
         while True:
             at = dull.match(view, at, end).end()  # type: ignore[union-attr]
@@ -158,6 +167,9 @@ class _Reader:
             return close
         if tag in (b"a", b"area") or (in_comment and tag.startswith(b"v:")):
             self._anchor(tag, Span(name.start(), close), attributes, in_comment=in_comment)
+        elif tag == b"img" and not in_comment:
+            span = Span(name.start(), close)
+            self._found.images.append(Anchor(span, attributes, span, in_comment))
         elif tag == b"body" and not in_comment and self._found.body_start is None:
             self._found.body_start = close
         elif tag == b"frameset":

@@ -8,11 +8,14 @@ ASCII form, other characters percent-encoded as UTF-8. Anything else in it stays
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
 from urllib.parse import quote
 
 import idna
+from publicsuffixlist import PublicSuffixList
 
 from rewriter.contract import Skipped
 from rewriter.entities import decode_attribute
@@ -47,10 +50,14 @@ _OPT_OUTS: dict[bytes, tuple[bytes, ...] | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """What is never wrapped: our own hosts (lower case), and the URLs that unsubscribe."""
+    """What is never wrapped: our own hosts (lower case), and the URLs that unsubscribe.
+
+    `url_text`: links whose text is another site's address are wrapped all the same.
+    """
 
     own_hosts: frozenset[str]
     unsubscribe: frozenset[bytes]
+    url_text: bool = False
 
 
 def opts_out(attributes: Mapping[bytes, bytes]) -> bool:
@@ -79,6 +86,39 @@ def host_of(target: bytes) -> str:
     web = _WEB.match(target.decode("ascii"))
     host = _HOST.fullmatch(web[2]) if web else None
     return host[1].lower().rstrip(".") if host else ""
+
+
+def is_own(url: str, exempt: Exempt) -> bool:
+    """Whether a URL as a browser sees it leads to one of our own hosts."""
+    return url.isascii() and host_of(url.encode("ascii")) in exempt.own_hosts
+
+
+def shows_another_site(html: str, own_hosts: Collection[str]) -> bool:
+    """Whether a link's inner HTML reads as the address of a site that none of `own_hosts` is of.
+
+    Sites are told apart by their registrable domains (publicsuffix.org).
+    """
+    if "." not in html:
+        return False
+    shown = _ADDRESS.fullmatch(unescape(_TAGS.sub("", html)).strip())
+    if shown is None or not own_hosts:
+        return False
+    return _site(shown[1]) not in {_site(host) for host in own_hosts}
+
+
+_TAGS = re.compile(r"<[^>]*>?")
+_ADDRESS = re.compile(
+    r"(?:https?://)?(?:[^\s/@]*@)?((?:[\w\-]+\.)+[a-z][\w\-]+)\.?(?::\d+)?(?:[/?#]\S*)?",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=1024)
+def _site(host: str) -> str:
+    return _SUFFIXES.privatesuffix(host.lower()) or host.lower()
+
+
+_SUFFIXES = PublicSuffixList()
 
 
 def _refuse(seen: str) -> str | None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import binascii
 import re
-import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import ClassVar, Protocol
+from itertools import accumulate, takewhile
+from typing import Protocol
 
 from rewriter.contract import Doubt
 
@@ -26,14 +25,20 @@ _QP_LIMIT = 76  # RFC 2045 §6.7 (5), the soft line break's "=" included
 class Edit:
     """Bytes `start` to `end` become `new`.
 
-    Where the edit is an attribute's value, the attribute's name begins at `name`: a line may be
-    broken before it and behind the value without a change of meaning.
+    Where they are an attribute's value, its name begins at `name`: a line may be broken before it
+    and behind the value without a change of meaning. A `block` may stand on a line of its own.
     """
 
     start: int
     end: int
     new: bytes
     name: int | None = None
+    block: bool = False
+
+    @property
+    def growth(self) -> int:
+        """How much longer the text becomes."""
+        return len(self.new) - (self.end - self.start)
 
 
 class Body(Protocol):
@@ -42,9 +47,8 @@ class Body(Protocol):
     @property
     def decoded(self) -> bytes: ...
 
-    @property
-    def longest(self) -> int:
-        """How long an attribute's new value may be, in bytes."""
+    def fits(self, edit: Edit, before: Sequence[Edit]) -> bool:
+        """Whether the edit can stand on short enough lines, after those `before` it, in order."""
 
     def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
         """The same edits on the encoded bytes, offsets from the body's start, in order."""
@@ -78,11 +82,20 @@ class Identity:
 
     decoded: bytes
     newline: bytes
-    longest: ClassVar[int] = LINE_LIMIT - len('href=""')
+
+    def fits(self, edit: Edit, before: Sequence[Edit]) -> bool:
+        if edit.name is not None:
+            return len(edit.new) <= LINE_LIMIT - len('href=""')
+        begin = self.decoded.rfind(b"\n", max(0, edit.start - LINE_LIMIT), edit.start) + 1
+        end = self.decoded.find(b"\n", edit.end, edit.end + LINE_LIMIT)
+        line = (end if end >= 0 else len(self.decoded)) - begin
+        on_line = takewhile(lambda earlier: earlier.start >= begin, reversed(before))
+        grown = line + edit.growth + sum(earlier.growth for earlier in on_line)
+        return edit.growth <= 0 or grown <= LINE_LIMIT
 
     def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
         for line, group in self._by_line(edits):
-            grown = line + sum(len(edit.new) - (edit.end - edit.start) for edit in group)
+            grown = line + sum(edit.growth for edit in group)
             yield from group if grown <= LINE_LIMIT else map(self._break, group)
 
     def decode(self, encoded: bytes) -> bytes:
@@ -106,7 +119,8 @@ class Identity:
 
     def _break(self, edit: Edit) -> Edit:
         if edit.name is None:
-            return Edit(edit.start, edit.end, self.newline + edit.new + self.newline)
+            ends = self.newline if edit.block else b""
+            return Edit(edit.start, edit.end, ends + edit.new + ends)
         # A space before the name gives way to the newline; after a quote or slash it is added.
         start = edit.name - (self.decoded[edit.name - 1 : edit.name] in (b" ", b"\t"))
         end = edit.end + (self.decoded[edit.end : edit.end + 1] in (b'"', b"'"))
@@ -132,7 +146,6 @@ class QuotedPrintable:
     """Quoted-printable (RFC 2045 §6.7): mapped line by line, edited within its lines."""
 
     __slots__ = ("_encoded", "_newline", "_sizes", "_starts", "decoded")
-    longest: ClassVar[int] = sys.maxsize
 
     def __init__(self, encoded: bytes, newline: bytes) -> None:
         if _QP_MALFORMED.search(encoded):
@@ -147,6 +160,9 @@ class QuotedPrintable:
         self._sizes = [0, *accumulate(map(_decoded_size, lines))]
         if self._sizes[-1] != len(self.decoded):
             raise Doubt("malformed quoted-printable")
+
+    def fits(self, edit: Edit, before: Sequence[Edit]) -> bool:
+        return True
 
     def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
         for edit in edits:
@@ -206,7 +222,6 @@ class Base64:
     """base64 (RFC 2045 §6.8): encoded anew as a whole, at the width it had."""
 
     __slots__ = ("_encoded", "_newline", "_text", "decoded")
-    longest: ClassVar[int] = sys.maxsize
 
     def __init__(self, encoded: bytes, newline: bytes) -> None:
         self._encoded, self._newline = encoded, newline
@@ -217,6 +232,9 @@ class Base64:
             )
         except binascii.Error:
             raise Doubt("malformed base64") from None
+
+    def fits(self, edit: Edit, before: Sequence[Edit]) -> bool:
+        return True
 
     def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
         first, newline, _ = self._text.partition(b"\n")

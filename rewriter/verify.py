@@ -1,18 +1,22 @@
-"""A second reading of what was rewritten, by lxml: a doubt means that the original goes out.
+"""A second reading of what was rewritten: a doubt means that the original goes out.
 
-The result alone proves enough: each minted URL must be the whole href of a link, all of them and
-in order; one image must be the pixel; and a URL minted for a conditional comment must lie in one.
-lxml only reads here. It gets an ASCII view of the document, so that no charset can disturb it.
+The standard library decodes the new body, which must be the old text with just the edits made. In
+HTML lxml must then find as many links as we did, the changed ones at their places, each with the
+whole of its new value; the pixel as one image; and what was put into a conditional comment in
+comments. Neither writes: they only read, lxml an ASCII view that no charset can disturb.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lxml import etree
 
+from rewriter import transfer
 from rewriter.charset import mask_shifted
 from rewriter.contract import Doubt
+from rewriter.entities import decode_attribute
 
 # Bytes that lxml would refuse or decode stand for themselves in no link of ours.
 _VIEW = bytes(b if b in b"\t\n\r" or 0x20 <= b < 0x7F else 0x7F for b in range(256))
@@ -20,20 +24,48 @@ _VIEW = bytes(b if b in b"\t\n\r" or 0x20 <= b < 0x7F else 0x7F for b in range(2
 
 @dataclass(slots=True)
 class Put:
-    """What was put into one document: minted URLs in order, and the pixel's."""
+    """What was put into one document.
 
-    links: list[str] = field(default_factory=list)
+    `shown` is its number of links outside comments, None for plain text; `hrefs` are the new
+    values by their index among those; `in_comments` new values as written, in order.
+    """
+
+    shown: int | None
+    hrefs: dict[int, str] = field(default_factory=dict)
     in_comments: list[str] = field(default_factory=list)
     pixel: str | None = None
 
+    def note(self, index: int | None, new: bytes, *, in_tag: bool) -> None:
+        """Remembers one value."""
+        if index is not None:
+            self.hrefs[index] = decode_attribute(new.decode("ascii"))
+        elif in_tag:
+            self.in_comments.append(new.decode("ascii"))
+
+
+def check_splice(body: transfer.Body, edits: Sequence[transfer.Edit], result: bytes) -> None:
+    """Raises `Doubt` unless `result` is the body's decoded text with the edits made.
+
+    Line breaks that keep a line short stand within tags, and are told from nothing else.
+    """
+    expected = transfer.splice(body.decoded, edits)
+    if result != expected and _unbroken(result) != _unbroken(expected):
+        raise Doubt("verification: the text changed elsewhere")
+
+
+def _unbroken(text: bytes) -> bytes:
+    return b"".join(text.split())
+
 
 def check_document(html: bytes, put: Put) -> None:
-    """Raises `Doubt` unless `html` (decoded) holds exactly what was put into it."""
+    """Raises `Doubt` unless lxml finds in `html` (decoded) what was put into it, in its place."""
+    if put.shown is None:
+        return
     try:
-        found = _read(mask_shifted(html).translate(_VIEW), set(put.links))
+        found = _read(mask_shifted(html).translate(_VIEW))
     except etree.LxmlError:
         raise Doubt("verification: the result cannot be read") from None
-    if found.links != put.links:
+    if len(found.hrefs) != put.shown or any(found.hrefs[n] != url for n, url in put.hrefs.items()):
         raise Doubt("verification: a link is not where it should be")
     if put.pixel and found.images.count(put.pixel) != 1:
         raise Doubt("verification: the pixel is not where it should be")
@@ -46,13 +78,13 @@ def check_document(html: bytes, put: Put) -> None:
 
 @dataclass(slots=True)
 class _Found:
-    links: list[str] = field(default_factory=list)
+    hrefs: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
 
 
-def _read(view: bytes, minted: set[str]) -> _Found:
-    """Reads a document by lxml: the minted ones among its links, its images and comments."""
+def _read(view: bytes) -> _Found:
+    """Reads a document by lxml: the links of its anchors, its images and comments."""
     # A parser of its own, since parsers hold state; a root of our own, since a document may be
     # nothing but a comment. What follows </html> becomes a sibling of the root.
     parser = etree.HTMLParser(encoding="iso-8859-1", huge_tree=True)
@@ -64,6 +96,6 @@ def _read(view: bytes, minted: set[str]) -> _Found:
                 found.comments.append(node.text or "")
             elif node.tag == "img":
                 found.images.append(node.get("src", ""))
-            elif (href := node.get("href")) in minted:
-                found.links.append(href)
+            elif (href := node.get("href")) is not None:
+                found.hrefs.append(href)
     return found

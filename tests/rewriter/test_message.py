@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mails import BOTH, CLICKS, OWN_HOST, Mint, mail, multipart
 
 from rewriter import Rewritten, Tracking, Untouched, plan, rewrite
-from rewriter.message import CLIPPED, PIXEL
+from rewriter.hypertext import CLIPPED
+from rewriter.plan import PIXEL
 
 OPENS = Tracking(opens=True, clicks=False, own_hosts=frozenset({OWN_HOST}))
 LINK = '<a href="http://e.com/">x</a>'
@@ -119,7 +120,7 @@ def test_large_html_is_left_alone() -> None:
     small = Tracking(opens=True, clicks=True, max_html=100)
     result = rewrite(mail("<p>" + "x" * 100), tracking=small, links=Mint())
     assert isinstance(result, Untouched)
-    assert [skipped.rule for skipped in result.skipped] == ["HTML too large"]
+    assert [skipped.rule for skipped in result.skipped] == ["text too large"]
 
 
 def test_one_plan_renders_many_copies() -> None:

@@ -1,0 +1,119 @@
+"""One HTML document: which of its links change, and where the pixel goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rewriter import charset
+from rewriter.contract import Own, Skipped
+from rewriter.entities import decode_attribute, encode_attribute
+from rewriter.markup import Anchor, read_markup
+from rewriter.plan import Slot
+from rewriter.targets import Exempt, is_own, opts_out, read_target, shows_another_site
+
+# Gmail cuts a message off past 102 kB, and with it what stands at its end.
+CLIPPED = 100_000
+_LABEL = 500
+_NOTRACK = "+notrack://"  # Postal's way to keep one link untracked
+
+
+class Hypertext:
+    """A document's decoded bytes, read once.
+
+    `shown` counts its links outside comments; `has_pixel` tells of a pixel of ours that stays;
+    `skipped` fills as the links are read.
+    """
+
+    def __init__(
+        self, decoded: bytes, declared: str | None, exempt: Exempt, own: Own | None
+    ) -> None:
+        self._decoded = decoded
+        self._charset = declared or charset.sniff(decoded)
+        self._exempt = exempt
+        self._own = own
+        view = charset.mask_shifted(decoded)
+        lowered = view.lower()
+        ours = any(host.encode() in lowered for host in exempt.own_hosts)
+        self._found = read_markup(view, images=ours)
+        self._anchors = [anchor for anchor in self._found.anchors if b"href" in anchor.attributes]
+        self.shown = sum(not anchor.in_comment for anchor in self._anchors)
+        self.has_pixel = False
+        self.skipped: list[Skipped] = []
+
+    def links(self, *, clicks: bool) -> Iterator[Slot]:
+        """What changes, in no order: links to wrap if `clicks`, what is ours from before."""
+        index = 0
+        for anchor in self._anchors:
+            slot = self._link(anchor, None if anchor.in_comment else index, clicks=clicks)
+            if isinstance(slot, Slot):
+                yield slot
+            elif clicks:
+                self.skipped.append(slot)
+            index += not anchor.in_comment
+        for image in self._found.images:
+            if b"src" in image.attributes and self._is_pixel(image):
+                yield Slot(image.tag.start, image.tag.end)
+
+    def place_pixel(self) -> int | None:
+        """Where a reader surely loads an image and nobody sees it; None where no place is sure."""
+        found, text = self._found, self._decoded.rstrip()
+        if found.framed or not text or self.has_pixel:
+            return None
+        if len(self._decoded) > CLIPPED and found.body_start is not None:
+            return found.body_start
+        if found.body_end is not None:
+            return found.body_end
+        if found.html_end is not None:
+            return found.html_end
+        # Before the last line's end, so that the message still ends with one.
+        return len(text) if found.ends_in_text else None
+
+    def _link(self, anchor: Anchor, index: int | None, *, clicks: bool) -> Slot | Skipped:
+        href = anchor.attributes[b"href"]
+        start, end, name = href.value.start, href.value.end, href.name
+        values = self._values(anchor)
+        value = self._text(values[b"href"])
+        if value is None:
+            return Skipped(values[b"href"].decode("latin-1"), "undecodable")
+        if self._own and (old := self._own.target(decode_attribute(value).strip())):
+            return Slot(start, end, new=encode_attribute(old), name=name, index=index)
+        if opts_out(values):
+            return Skipped(value, "opt-out")
+        if _NOTRACK in value[:20].lower() and clicks:
+            plain = values[b"href"].lower().replace(b"+notrack", b"", 1)
+            return Slot(start, start + len(plain), new=plain, name=name, index=index)
+        target = read_target(value, self._exempt)
+        if isinstance(target, Skipped) or not clicks:
+            return target if isinstance(target, Skipped) else Skipped(value, "off")
+        html = self._inner(anchor)
+        if not self._exempt.url_text and shows_another_site(html, self._exempt.own_hosts):
+            return Skipped(value, "shows its URL")
+        return Slot(start, end, target=target, name=name, index=index, html=html)
+
+    def _values(self, anchor: Anchor) -> dict[bytes, bytes]:
+        return {
+            name: self._decoded[attribute.value.start : attribute.value.end]
+            for name, attribute in anchor.attributes.items()
+        }
+
+    def _text(self, value: bytes) -> str | None:
+        try:
+            return value.decode("ascii" if value.isascii() else self._charset or "utf-8")
+        except (LookupError, ValueError):
+            return None
+
+    def _inner(self, anchor: Anchor) -> str:
+        start = anchor.inner.start
+        return charset.decode(
+            self._decoded[start : min(anchor.inner.end, start + _LABEL)], self._charset
+        )
+
+    def _is_pixel(self, image: Anchor) -> bool:
+        """Whether an image is a pixel of ours to take out; without `own` it only counts as one."""
+        source = decode_attribute(self._text(self._values(image)[b"src"]) or "").strip()
+        if self._own:
+            return self._own.is_pixel(source)
+        if is_own(source, self._exempt):
+            self.has_pixel = True
+            self.skipped.append(Skipped("pixel", "own pixel"))
+        return False

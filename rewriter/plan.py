@@ -1,0 +1,141 @@
+"""A message's places that may change, and how a copy with newly minted URLs is made of them.
+
+A slot either gets a URL minted for its target, or bytes that are known already (an old link of
+ours leads to its target again). Rendering mints, turns the edits of decoded text into edits of the
+message, splices once, and has the result read a second time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rewriter import mime, transfer, verify
+from rewriter.contract import Doubt, Link, Links, Rewritten, Skipped, Untouched
+
+PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;border:0">'
+_MINTED = re.compile(r"https?://[!#$%()*+,\-./0-9:;?@A-Z\[\\\]^_a-z{|}~]+")
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Bytes of a document's decoded text that become a minted URL, or `new` without a `target`.
+
+    `name` is where the attribute's name begins, if the text is one's value. `index` counts the
+    document's links outside comments; None within a comment, for an image, in plain text.
+    """
+
+    start: int
+    end: int
+    target: bytes | None = None
+    new: bytes = b""
+    name: int | None = None
+    index: int | None = None
+    html: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text part: its body, what may change in it (in order), and where the pixel goes.
+
+    `shown` is how many links an HTML document has outside comments; None for plain text.
+    """
+
+    part: mime.Part
+    body: transfer.Body
+    slots: Sequence[Slot]
+    pixel: int | None
+    shown: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that may change in one message."""
+
+    raw: bytes
+    documents: tuple[Document, ...]
+    skipped: tuple[Skipped, ...]
+
+    def render(self, links: Links, *, verified: bool = False) -> Rewritten | Untouched:
+        """One copy of the message, with URLs minted by `links`.
+
+        It is read a second time, unless a copy of this plan was `verified` before.
+        """
+        copy = _Copy(links)
+        try:
+            edits = [
+                edit
+                for document in self.documents
+                for edit in copy.edit(self.raw, document, verified=verified)
+            ]
+        except Doubt as doubt:
+            return Untouched(doubt.reason, self.skipped)
+        skipped = self.skipped + tuple(copy.skipped)
+        if not edits:
+            return Untouched("nothing to track", skipped)
+        message = transfer.splice(self.raw, edits)
+        return Rewritten(message, tuple(copy.links), copy.pixel, skipped, copy.restored)
+
+
+class _Copy:
+    """One rendering: what it mints and what it keeps of it."""
+
+    def __init__(self, links: Links) -> None:
+        self._mint = links
+        self.links: list[Link] = []
+        self.skipped: list[Skipped] = []
+        self.pixel = False
+        self.restored = 0
+
+    def edit(self, raw: bytes, document: Document, *, verified: bool) -> Iterator[transfer.Edit]:
+        """A document's edits, with offsets from the message's start."""
+        put = verify.Put(document.shown)
+        edits = [*self._fill(document, put), *self._insert_pixel(document, put)]
+        if not edits:
+            return
+        edits.sort(key=lambda edit: edit.start)
+        encoded = list(document.body.encode(edits))
+        begin, end = document.part.body.start, document.part.body.end
+        if not verified:
+            result = document.body.decode(transfer.splice(raw[begin:end], encoded))
+            verify.check_splice(document.body, edits, result)
+            verify.check_document(result, put)
+        for edit in encoded:
+            yield transfer.Edit(edit.start + begin, edit.end + begin, edit.new)
+
+    def _fill(self, document: Document, put: verify.Put) -> list[transfer.Edit]:
+        edits: list[transfer.Edit] = []
+        for slot in document.slots:
+            new = slot.new if slot.target is None else self._click(slot.target)
+            edit = transfer.Edit(slot.start, slot.end, new, slot.name)
+            if not document.body.fits(edit, edits):
+                shown = (slot.target or slot.new).decode("ascii")[:_SHOWN]
+                self.skipped.append(Skipped(shown, "line too long"))
+                continue
+            if slot.target is None:
+                self.restored += 1
+            else:
+                self.links.append(Link(len(self.links), slot.target, slot.html))
+            put.note(slot.index, new, in_tag=slot.name is not None)
+            edits.append(edit)
+        return edits
+
+    def _click(self, target: bytes) -> bytes:
+        return _check_minted(self._mint.click(target, len(self.links)))
+
+    def _insert_pixel(self, document: Document, put: verify.Put) -> Sequence[transfer.Edit]:
+        if document.pixel is None:
+            return ()
+        url = _check_minted(self._mint.pixel()).decode("ascii")
+        put.pixel, self.pixel = url, True
+        new = PIXEL.format(url).encode("ascii")
+        return [transfer.Edit(document.pixel, document.pixel, new, block=True)]
+
+
+def _check_minted(url: str) -> bytes:
+    """A URL that can stand in any attribute, quoted or not, and means itself there."""
+    if _MINTED.fullmatch(url) is None:
+        raise Doubt("a minted URL is unusable")
+    return url.encode("ascii")

@@ -1,0 +1,60 @@
+"""URLs in plain text: wrapped where the sender asks for it; our own old ones lead home again.
+
+Only the URL changes. Where it ends is a guess in plain text (RFC 3986, appendix C), so a URL whose
+end is not clear stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from rewriter.charset import mask_shifted
+from rewriter.contract import Own, Skipped
+from rewriter.plan import Slot
+from rewriter.targets import Exempt, read_target
+
+_URL = re.compile(rb"(?<![\w+.\-])https?://[!-;=?-~]+", re.IGNORECASE)
+_TRAILING = b".,;:!?'\"*_~|"
+_BRACKETS = {b")": b"(", b"]": b"[", b"}": b"{"}
+
+
+def find_links(
+    decoded: bytes, exempt: Exempt, own: Own | None, skipped: list[Skipped], *, clicks: bool
+) -> Iterator[Slot]:
+    """The URLs that change, in order; with `clicks`, those left alone go to `skipped`."""
+    if not clicks and own is None:
+        return
+    view = mask_shifted(decoded)
+    for match in _URL.finditer(view):
+        start, end = match.start(), match.start() + len(_trim(match[0]))
+        url = view[start:end].decode("ascii")
+        if own and (target := own.target(url)):
+            yield Slot(start, end, new=target)
+        elif clicks:
+            read = _read(view, url, start, match.end(), exempt)
+            if isinstance(read, Skipped):
+                skipped.append(read)
+            else:
+                yield Slot(start, end, target=read, html=url)
+
+
+def _read(view: bytes, url: str, start: int, end: int, exempt: Exempt) -> bytes | Skipped:
+    """The URL as it is written: nothing is decoded in plain text."""
+    after = view[end : end + 1]
+    opened = view[start - 1 : start] == b"<" and after != b">"
+    if opened or (after and after[0] > 0x7E):
+        return Skipped(url, "end unclear")
+    return read_target(url.replace("&", "&amp;"), exempt)
+
+
+def _trim(url: bytes) -> bytes:
+    """The URL without the punctuation of the sentence that holds it."""
+    while url:
+        last = url[-1:]
+        opening = _BRACKETS.get(last)
+        if last in _TRAILING or (opening and url.count(opening) < url.count(last)):
+            url = url[:-1]
+        else:
+            break
+    return url
