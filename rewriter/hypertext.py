@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rewriter import charset
@@ -14,7 +15,8 @@ from rewriter.targets import Exempt, is_own, opts_out, read_target, shows_anothe
 # Gmail cuts a message off past 102 kB, and with it what stands at its end.
 CLIPPED = 100_000
 _LABEL = 500
-_NOTRACK = "+notrack://"  # Postal's way to keep one link untracked
+# Postal's way to keep one link untracked.
+_NOTRACK = re.compile(rb"(https?)\+notrack(?=://)", re.IGNORECASE)
 
 
 class Hypertext:
@@ -79,9 +81,9 @@ class Hypertext:
             return Slot(start, end, new=encode_attribute(old), name=name, index=index)
         if opts_out(values):
             return Skipped(value, "opt-out")
-        if _NOTRACK in value[:20].lower() and clicks:
-            plain = values[b"href"].lower().replace(b"+notrack", b"", 1)
-            return Slot(start, start + len(plain), new=plain, name=name, index=index)
+        if clicks and _NOTRACK.match(values[b"href"]):
+            plain = _NOTRACK.sub(rb"\1", values[b"href"], count=1)
+            return Slot(start, end, new=plain, name=name, index=index)
         target = read_target(value, self._exempt)
         if isinstance(target, Skipped) or not clicks:
             return target if isinstance(target, Skipped) else Skipped(value, "off")

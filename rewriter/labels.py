@@ -13,9 +13,25 @@ def read_label(html: str) -> str:
     """
     if "<" not in html and "&" not in html:
         return " ".join(html.split())
-    soup = BeautifulSoup(html, "lxml")
+    soup = _read(html)
     text = " ".join(soup.get_text(" ").split())
     if text:
         return text
     alts = (str(element.get("alt", "")) for element in soup.find_all(["img", "area"]))
     return " ".join(" ".join(alts).split())
+
+
+def read_snippet(html: str, length: int = 140) -> str:
+    """The first `length` characters that a person reads in a mail, on one line.
+
+    What mail programs hide as well (style, script, the title) is left out.
+    """
+    soup = _read(html)
+    for hidden in soup(["style", "script", "title", "head"]):
+        hidden.decompose()
+    return " ".join(soup.get_text(" ").split())[:length]
+
+
+def _read(html: str) -> BeautifulSoup:
+    # The space keeps BeautifulSoup from taking a text that begins like a URL for one.
+    return BeautifulSoup(" " + html, "lxml")

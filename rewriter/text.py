@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape
 
 from rewriter.charset import mask_shifted
 from rewriter.contract import Own, Skipped
@@ -36,7 +37,7 @@ def find_links(
             if isinstance(read, Skipped):
                 skipped.append(read)
             else:
-                yield Slot(start, end, target=read, html=url)
+                yield Slot(start, end, target=read, html=escape(url))
 
 
 def _read(view: bytes, url: str, start: int, end: int, exempt: Exempt) -> bytes | Skipped:
@@ -45,7 +46,7 @@ def _read(view: bytes, url: str, start: int, end: int, exempt: Exempt) -> bytes 
     opened = view[start - 1 : start] == b"<" and after != b">"
     if opened or (after and after[0] > 0x7E):
         return Skipped(url, "end unclear")
-    return read_target(url.replace("&", "&amp;"), exempt)
+    return read_target(escape(url), exempt)
 
 
 def _trim(url: bytes) -> bytes:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewriter import read_label
+from rewriter.labels import read_snippet
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ from rewriter import read_label
         ('<area alt="Map, north" href="x">', "Map, north"),
         ("<!-- hidden -->shown", "shown"),
         ("<style>p{}</style>Text", "Text"),
+        ("http://e.com/?a&b", "http://e.com/?a&b"),
         ("", ""),
     ],
 )
@@ -30,3 +32,9 @@ def test_label(html: str, label: str) -> None:
 @given(st.text())
 def test_any_html_gives_one_line(html: str) -> None:
     assert read_label(html) == " ".join(read_label(html).split())
+
+
+def test_a_snippet_is_what_is_read_first() -> None:
+    html = "<head><title>No</title></head><style>p{}</style><p>Dear Bo,</p>\n<p>the <b>plans</b>"
+    assert read_snippet(html) == "Dear Bo, the plans"
+    assert read_snippet(html, 10) == "Dear Bo, t"
