@@ -81,7 +81,7 @@ class Hypertext:
             return Slot(start, end, new=encode_attribute(old), name=name, index=index)
         if opts_out(values):
             return Skipped(value, "opt-out")
-        if clicks and _NOTRACK.match(values[b"href"]):
+        if clicks and value.isascii() and _NOTRACK.match(values[b"href"]):
             plain = _NOTRACK.sub(rb"\1", values[b"href"], count=1)
             return Slot(start, end, new=plain, name=name, index=index)
         target = read_target(value, self._exempt)
