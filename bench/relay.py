@@ -1,0 +1,222 @@
+"""How fast the relay is on this machine: through `letterbell serve`, and straight to the sink.
+
+One generator, one sink, the same mails; the relay is a process of its own, as shipped. Rounds
+alternate, medians are told, and what counts is the ratio of one run: see README.md.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import load
+import newsletter
+import uvloop
+
+HERE = Path(__file__).parent
+PASSWORD = "correct horse battery"
+TRACKED, UNTRACKED = "tracked@example.com", "untracked@example.com"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+CONFIG = """
+[[smtp.listen]]
+port = {smtp}
+allow_plain_auth = true
+[upstream]
+host = "127.0.0.1"
+port = {sink}
+tls = "none"
+connections = {connections}
+[http]
+port = {http}
+public_url = "https://t.example.com"
+[tokens]
+keys = ["1:{key}"]
+[log]
+format = "json"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of the table."""
+
+    name: str
+    content: bytes
+    login: str
+
+
+CASES = (
+    Case("newsletter 30 kB, tracked", newsletter.newsletter(), TRACKED),
+    Case("the same, quoted-printable", newsletter.newsletter("quoted-printable"), TRACKED),
+    Case("the same, tracking off", newsletter.newsletter(), UNTRACKED),
+    Case("text 4 kB, tracking on", newsletter.text(), TRACKED),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One measurement: the load's result, and what the relay spent on it."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu_ms: float = 0.0
+
+
+def main() -> None:
+    options = read_options()
+    ports = free_ports(3)
+    with (
+        tempfile.TemporaryDirectory(prefix="letterbell-bench-") as folder,
+        sink(ports[0]),
+        relay(Path(folder), ports, options.connections) as pid,
+    ):
+        print(f"{options.connections} connections, {options.mails} mails a round,")
+        print(f"medians of {options.rounds} rounds, {os.cpu_count()} cores\n")
+        print(
+            "| mail | straight, mails/s | relayed, mails/s | of straight | CPU ms/mail |"
+            " p50 ms | p99 ms |"
+        )
+        print("|---|---|---|---|---|---|---|")
+        for case in CASES:
+            print(measure(case, options, ports, pid), flush=True)
+        print(f"\nRSS of the relay: {peak_rss_mib(pid)} MiB at most")
+
+
+def measure(case: Case, options: argparse.Namespace, ports: list[int], pid: int) -> str:
+    """Both ways in turn, round by round; the case's line of the table."""
+    straight, relayed = [], []
+    for _ in range(options.rounds):
+        straight.append(send(case, options, ports[0], None, None))
+        relayed.append(send(case, options, ports[1], (case.login, PASSWORD), pid))
+    ceiling = statistics.median(each.rate for each in straight)
+    rate, p50, p99, cpu = (
+        statistics.median(getattr(each, name) for each in relayed)
+        for name in ("rate", "p50", "p99", "cpu_ms")
+    )
+    return (
+        f"| {case.name} | {ceiling:,.0f} | {rate:,.0f} | {rate / ceiling:.1%} | {cpu:.2f} "
+        f"| {p50:.1f} | {p99:.1f} |"
+    )
+
+
+def send(
+    case: Case,
+    options: argparse.Namespace,
+    port: int,
+    login: tuple[str, str] | None,
+    pid: int | None,
+) -> Round:
+    spent = 0.0
+
+    def warmed_up() -> None:
+        nonlocal spent
+        spent = -cpu_seconds(pid) if pid else 0.0
+
+    mails = options.mails if pid else options.mails * 5
+    task = load.Load(
+        port=port,
+        content=case.content,
+        login=login,
+        connections=options.connections,
+        mails=mails,
+        warm_up=mails // 10,
+    )
+    result = uvloop.run(load.run(task, warmed_up=warmed_up))
+    spent += cpu_seconds(pid) if pid else 0.0
+    return Round(result.rate, result.percentile(0.5), result.percentile(0.99), spent * 1000 / mails)
+
+
+@contextmanager
+def sink(port: int) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, HERE / "sink.py", str(port)])
+    try:
+        wait_for(port)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def relay(folder: Path, ports: list[int], connections: int) -> Iterator[int]:
+    """`letterbell serve` with its own store and two senders; its process id."""
+    config = folder / "letterbell.toml"
+    config.touch(0o600)
+    config.write_text(
+        CONFIG.format(
+            sink=ports[0], smtp=ports[1], http=ports[2], key="k" * 43, connections=connections
+        )
+    )
+    command = [sys.executable, "-m", "relay"]
+    for login, toggles in ((TRACKED, []), (UNTRACKED, ["--no-opens", "--no-clicks"])):
+        add = ["sender", "add", login, "--address", "ana@example.com", "--password-stdin"]
+        subprocess.run(
+            [*command, *add, *toggles, "--config", str(config)],
+            input=PASSWORD + "\n",
+            text=True,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    with (folder / "log").open("w") as log:
+        serve = [*command, "serve", "--config", str(config)]
+        process = subprocess.Popen(serve, stderr=log)
+        try:
+            wait_for(ports[1])
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_rss_mib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) // 1024
+
+
+def free_ports(count: int) -> list[int]:
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in servers]
+    for server in servers:
+        server.close()
+    return ports
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    sys.exit(f"nothing listens on port {port}")
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--connections", type=int, default=20)
+    parser.add_argument("--mails", type=int, default=2000, help="relayed mails a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""A lean mail server that takes everything and keeps nothing; where smtp-sink is not to be had."""
+
+import asyncio
+import sys
+
+COMMANDS = {b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n", b"DATA": b"354 Go on\r\n"}
+
+
+class Sink(asyncio.Protocol):
+    """Commands line by line, data until its end."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._transport = transport
+        self._buffer = bytearray()
+        self._in_data = False
+        transport.write(b"220 sink\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        replies = []
+        while True:
+            end = self._buffer.find(b"\r\n.\r\n" if self._in_data else b"\r\n")
+            if end < 0:
+                break
+            if self._in_data:
+                del self._buffer[: end + 5]
+                self._in_data = False
+                replies.append(b"250 Taken\r\n")
+                continue
+            command = bytes(self._buffer[:4]).upper()
+            del self._buffer[: end + 2]
+            self._in_data = command == b"DATA"
+            replies.append(COMMANDS.get(command, b"250 Yes\r\n"))
+        self._transport.write(b"".join(replies))
+
+
+async def main(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    try:
+        from uvloop import run
+    except ImportError:
+        from asyncio import run
+    run(main(int(sys.argv[1])))
