@@ -96,9 +96,9 @@ class SubmissionServer(SMTP):
 
     def finish(self) -> None:
         """Ends the session: now, or after the reply to the message that is on its way."""
-        self._session.ended = True
         if self._session.stage == "commands":
             self._goodbye(b"421 4.3.2 The server is stopping; try again soon\r\n")
+        self._session.ended = True
 
     def abort(self) -> None:
         """Ends the connection now, whatever it does."""
@@ -123,6 +123,7 @@ class SubmissionServer(SMTP):
                 self._reset_timeout()
                 reply = await self._session.obey(line)
             except Hangup as hangup:
+                self._session.ended = True
                 self._wire.say(hangup.reply.wire())
                 await self._linger()
                 return
@@ -162,10 +163,10 @@ class SubmissionServer(SMTP):
         return _tls_version(transport)
 
     def _goodbye(self, reply: bytes) -> None:
-        transport = self._wire.transport
-        if not transport.is_closing():
-            transport.write(reply)
-            transport.close()
+        """Closes, with this reply unless the last one is said already."""
+        if not (self._session.ended or self._wire.transport.is_closing()):
+            self._wire.transport.write(reply)
+        self._wire.transport.close()
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         """Moves the deadline; the one timer looks at it when it fires, so a command costs none."""
@@ -176,18 +177,23 @@ class SubmissionServer(SMTP):
             self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
 
     def _timeout_cb(self) -> None:
-        if self.loop.time() >= self._deadline:
-            if not self._is_moving():
+        now = self.loop.time()
+        if self._wire.transport.is_closing():  # long ago, and the client does not read our last
+            self.abort()
+            return
+        if now >= self._deadline:
+            if self._is_idle():
                 self._goodbye(b"421 4.4.2 Nothing came for too long\r\n")
-                return
-            self._reset_timeout()
+                self._deadline = now + LINGER
+            else:
+                self._reset_timeout()
         self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
 
-    def _is_moving(self) -> bool:
-        """Whether a message is being delivered, or comes in faster than a trickle."""
+    def _is_idle(self) -> bool:
+        """Whether we wait for a client that says nothing, or brings its message at a trickle."""
         came, self._measured = self._wire.received - self._measured, self._wire.received
         enough = came >= MIN_RATE * self._service.submission.idle_timeout
-        return self._session.stage == "delivery" or (self._session.stage == "message" and enough)
+        return self._wire.waiting and not (self._session.stage == "message" and enough)
 
 
 def _tls_version(transport: asyncio.Transport) -> str:

@@ -5,6 +5,7 @@ we must wait for the client anyway, so a pipelined batch of commands is answered
 """
 
 import asyncio
+import contextlib
 
 from relay.envelope import Refusal
 from relay.transparency import END_OF_DATA
@@ -41,6 +42,11 @@ class Wire:
         return bool(self._buffer)
 
     @property
+    def waiting(self) -> bool:
+        """Whether it is the client's turn: to say something, or to read what we said."""
+        return self._waiter is not None or not self.writable.is_set()
+
+    @property
     def received(self) -> int:
         """How many octets are waiting: inside a message, how much of it has come."""
         return len(self._buffer)
@@ -69,7 +75,8 @@ class Wire:
     async def line(self) -> bytes:
         """The next command line, without its CRLF.
 
-        Raises Hangup (500) for an endless line, Refusal (500) for one with a bare LF.
+        Raises Hangup (500) for an endless one, and for one with a bare LF, which two servers may
+        take for two lines or for one.
         """
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0:
@@ -80,7 +87,7 @@ class Wire:
         line = bytes(self._buffer[: end + 1])
         del self._buffer[: end + 1]
         if not line.endswith(b"\r\n"):
-            raise Refusal(500, b"5.5.2 Lines end with CR LF, not with LF alone")
+            raise Hangup(500, b"5.5.2 Lines end with CR LF, not with LF alone")
         return line[:-2]
 
     async def message(self, cap: int) -> bytes:
@@ -103,10 +110,17 @@ class Wire:
         return raw
 
     async def discard(self) -> None:
-        """Reads and drops until the client has gone, so that it can read our last reply."""
-        while not self._eof:
-            self._buffer.clear()
-            await self._more()
+        """Says what is due and no more; then drops what comes until the client has gone.
+
+        To close at once, with input unread, would reset the connection under our last reply.
+        """
+        await self.flush()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        with contextlib.suppress(ConnectionResetError):
+            while True:
+                self._buffer.clear()
+                await self._more()
 
     def _end_of_data(self, searched: int) -> int:
         """Where the final dot stands, or -1. The command's own CRLF may be the first half."""

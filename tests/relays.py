@@ -5,9 +5,12 @@ listeners, aiosmtpd as the upstream that behaves, a script where it must not.
 """
 
 import asyncio
+import contextlib
 import re
 import shutil
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +22,7 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult
 from aiosmtpd.smtp import Envelope as SinkEnvelope
 
+from collector.feed import Feed
 from collector.senders import Sender, Senders
 from collector.stats import MessageRow, Stats
 from collector.store import Store
@@ -125,7 +129,7 @@ class Script:
     """An upstream that says what it is told: for each command's first word a reply, or None to
     hang up. "." stands for the end of the message, "" for the greeting."""
 
-    OFFERS = "250-script\r\n250-PIPELINING\r\n250-DSN\r\n250-SIZE\r\n250 8BITMIME"
+    OFFERS = "250-script\r\n250-PIPELINING\r\n250-DSN\r\n250 8BITMIME"
 
     def __init__(self, offers: str = OFFERS, **replies: str | None) -> None:
         self.replies: dict[str, list[str | None]] = {
@@ -194,7 +198,7 @@ class Script:
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         self._last = reply or ""
         if reply is not None:
-            writer.write(reply.encode() + b"\r\n")
+            writer.write(reply.encode("utf-8", "surrogateescape") + b"\r\n")
         return reply is not None
 
 
@@ -221,16 +225,28 @@ class RawClient:
     ) -> None:
         self.writer.close()
 
+    def __del__(self) -> None:
+        with contextlib.suppress(RuntimeError):  # its loop has gone already
+            self.writer.close()
+
     async def send(self, octets: bytes) -> None:
+        """Says it; a server that has hung up shows when its reply is read."""
         self.writer.write(octets)
-        await self.writer.drain()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.drain()
+
+    def reset(self) -> None:
+        """Goes away without a goodbye, as a machine that loses its network."""
+        sock = self.writer.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
     async def line(self) -> str:
         """One line, "" once the server has closed."""
         async with asyncio.timeout(PATIENCE):
             try:
                 return (await self.reader.readline()).decode().removesuffix("\r\n")
-            except ConnectionResetError:
+            except ConnectionError:
                 return ""
 
     async def reply(self) -> str:
@@ -248,16 +264,7 @@ class RawClient:
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
         """Encrypts what is already agreed on by STARTTLS."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport = await loop.start_tls(
-            self.writer.transport, protocol, context, server_hostname=HOSTNAME
-        )
-        assert transport is not None
-        reader.set_transport(transport)
-        self.reader = reader
-        self.writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        await self.writer.start_tls(context, server_hostname=HOSTNAME)
 
 
 @dataclass
@@ -275,11 +282,19 @@ class Relay:
         return await Stats(self.store).recent(self.ana.id)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Returns once the condition holds, of which nobody tells."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - there is no event to await
+            await asyncio.sleep(0.001)
+
+
 async def prepare_store(path: Path) -> None:
     """A store with its tables and one sender, ana; copied for each test."""
     store = await Store.open(f"sqlite:///{path}")
     senders = Senders(store)
     await senders.add("ana", PASSWORD, ADDRESSES)
+    senders.close()
     await store.close()
 
 
@@ -309,6 +324,7 @@ async def running_relay(
         senders=senders,
         tokens=Tokens([Key(1, b"k" * 32)]),
         upstream=upstream,
+        feed=Feed(),
         public_url=PUBLIC_URL,
         hostname=HOSTNAME,
         **(pipeline_options or {}),
@@ -320,14 +336,16 @@ async def running_relay(
         connections=connections or Connections(limit=100, limit_per_address=100),
     )
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        stack.callback(senders.close)
+        stack.push_async_callback(upstream.close)
+        stack.push_async_callback(service.connections.drain, PATIENCE)
         ports = {}
         for name, door in (doors or {"plain": Door(allow_plain_auth=True)}).items():
-            server = await stack.enter_async_context(await listen("127.0.0.1", 0, service, door))
+            server = await listen("127.0.0.1", 0, service, door)
+            stack.callback(server.close)
             ports[name] = server.sockets[0].getsockname()[1]
         yield Relay(store, senders, ana, service, upstream, ports)
-        await service.connections.drain(PATIENCE)
-        await upstream.close()
-    await store.close()
 
 
 def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:

@@ -137,7 +137,11 @@ def test_tls_and_login(
                 )
             )
             await upstream.check()
-            for copy in (BOB, THREE, copy_to(b"x@example.com", content=(b"y" * 70 + b"\r\n") * 30_000)):
+            for copy in (
+                BOB,
+                THREE,
+                copy_to(b"x@example.com", content=(b"y" * 70 + b"\r\n") * 30_000),
+            ):
                 outcomes = await upstream.send(copy)
                 assert all(isinstance(outcome, Delivered) for outcome in outcomes)
             await upstream.close()
@@ -396,11 +400,7 @@ DSN = replace(
 async def test_dsn_is_passed_on_as_given() -> None:
     async with Script().running() as script:
         await send(script.port, DSN)
-    size = len(CONTENT)
-    assert (
-        f"MAIL FROM:<ana@example.com> SIZE={size} RET=HDRS ENVID=Qq+2B1\r\n".encode()
-        in script.lines
-    )
+    assert b"MAIL FROM:<ana@example.com> RET=HDRS ENVID=Qq+2B1\r\n" in script.lines
     assert b"RCPT TO:<bob@example.com> NOTIFY=SUCCESS,delay ORCPT=rfc822;B@c.d\r\n" in script.lines
 
 
@@ -412,8 +412,8 @@ async def test_what_is_not_offered_is_not_asked_for() -> None:
     assert script.messages == ["\u00fc\r\n.\r\n".encode()]
 
 
-async def test_8bit_content_is_announced() -> None:
-    async with Script().running() as script:
+async def test_8bit_content_and_size_are_announced() -> None:
+    async with Script("250-script\r\n250-SIZE 100\r\n250 8BITMIME").running() as script:
         await send(script.port, replace(BOB, content="\u00fc\r\n".encode()))
     assert b"MAIL FROM:<ana@example.com> SIZE=4 BODY=8BITMIME\r\n" in script.lines
 

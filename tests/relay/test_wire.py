@@ -1,0 +1,186 @@
+"""Lines, messages and replies, however the octets are cut; the transport only counts."""
+
+import asyncio
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.wire import HIGH_WATER, MAX_LINE, Hangup, Wire
+
+
+class Transport:
+    """What the wire asks of a transport, noted down."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.reading = True
+        self.ended = False
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def pause_reading(self) -> None:
+        assert self.reading
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading
+        self.reading = True
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+
+def new_wire() -> tuple[Wire, Any]:
+    transport: Any = Transport()
+    return Wire(transport, asyncio.get_running_loop()), transport
+
+
+def feed_in_steps(wire: Wire, octets: bytes, cuts: list[int]) -> None:
+    """Feeds the pieces one by one, each in a turn of the loop of its own."""
+    borders = [0, *sorted(cut % (len(octets) + 1) for cut in cuts), len(octets)]
+    pieces = [octets[start:end] for start, end in pairwise(borders) if start < end]
+
+    def feed_next() -> None:
+        if pieces:
+            wire.feed(pieces.pop(0))
+            asyncio.get_running_loop().call_soon(feed_next)
+        else:
+            wire.feed_eof()
+
+    feed_next()
+
+
+CUTS = st.lists(st.integers(0, 100), max_size=12)
+PIECES = st.lists(
+    st.sampled_from(
+        [b"\r\n", b"\r", b"\n", b".", b"..", b"text", b"\r\n..", b"\n.\r\n", b"\r.\r\n"]
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@given(PIECES, CUTS)
+def test_a_message_ends_at_its_dot_wherever_it_is_cut(body: bytes, cuts: list[int]) -> None:
+    stuffed = body.replace(b"\r\n.", b"\r\n..") + b"\r\n"
+    stuffed = b"." + stuffed if stuffed.startswith(b".") else stuffed
+
+    async def scenario() -> None:
+        wire, _ = new_wire()
+        feed_in_steps(wire, b"DATA\r\n" + stuffed + b".\r\nNOOP\r\n", cuts)
+        assert await wire.line() == b"DATA"
+        assert await wire.message(1000) == stuffed
+        assert await wire.line() == b"NOOP"
+        with pytest.raises(ConnectionResetError):
+            await wire.line()
+
+    asyncio.run(scenario())
+
+
+@given(CUTS)
+def test_an_empty_message(cuts: list[int]) -> None:
+    async def scenario() -> None:
+        wire, _ = new_wire()
+        feed_in_steps(wire, b".\r\nQUIT\r\n", cuts)
+        assert await wire.message(10) == b""
+        assert await wire.line() == b"QUIT"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        b"\n.\n",
+        b"\n.\r\n",
+        b"\r.\r",
+        b"\r\n.\n",
+        b"\r\n.\r",
+        b"\r\n.",
+        b"\r\n. \r\n",
+        b"\r\n\0.\r\n",
+        b"\r\n.\0\r\n",
+        b"\r\n..\r\n",
+        b"\r\r\n.\r\r\n",
+    ],
+)
+async def test_no_other_ending_ends_a_message(ending: bytes) -> None:
+    wire, _ = new_wire()
+    wire.feed(b"text" + ending)
+    wire.feed_eof()
+    with pytest.raises(ConnectionResetError):
+        await wire.message(1000)
+
+
+async def test_replies_to_a_batch_leave_in_one_write() -> None:
+    wire, transport = new_wire()
+    wire.feed(b"A\r\nB\r\nC\r\n")
+    for reply in (b"1\r\n", b"2\r\n", b"3\r\n"):
+        await wire.line()
+        wire.say(reply)
+    assert transport.written == []
+    wire.feed_eof()
+    with pytest.raises(ConnectionResetError):
+        await wire.line()
+    assert transport.written == [b"1\r\n2\r\n3\r\n"]
+
+
+async def test_an_endless_line_ends_the_session() -> None:
+    wire, _ = new_wire()
+    wire.feed(b"x" * (MAX_LINE + 1))
+    with pytest.raises(Hangup) as hangup:
+        await wire.line()
+    assert hangup.value.reply.code == 500
+
+
+async def test_a_message_without_end_is_dropped_past_the_cap() -> None:
+    wire, _ = new_wire()
+    wire.feed(b"x" * 1001)
+    with pytest.raises(Hangup) as hangup:
+        await wire.message(1000)
+    assert hangup.value.reply.code == 552
+    assert not wire.pending
+
+
+async def test_a_client_that_runs_ahead_is_held_back_and_let_go() -> None:
+    wire, transport = new_wire()
+    wire.feed(b"NOOP\r\n" * (HIGH_WATER // 6 + 1))
+    assert not transport.reading
+    for _ in range(HIGH_WATER // 6 + 1):
+        assert await wire.line() == b"NOOP"
+    waiting = asyncio.create_task(wire.line())
+    await asyncio.sleep(0)
+    assert transport.reading
+    wire.feed(b"QUIT\r\n")
+    assert await waiting == b"QUIT"
+
+
+async def test_a_client_that_never_reads_is_not_read_either() -> None:
+    wire, transport = new_wire()
+    wire.writable.clear()
+    wire.say(b"250\r\n")
+    waiting = asyncio.create_task(wire.line())
+    wire.feed(b"NOOP\r\n" * HIGH_WATER)
+    await asyncio.sleep(0)
+    assert not transport.reading
+    wire.writable.set()
+    assert await waiting == b"NOOP"
+
+
+async def test_the_last_reply_can_be_read_by_a_client_that_still_sends() -> None:
+    wire, transport = new_wire()
+    wire.say(b"552\r\n")
+    discarding = asyncio.create_task(wire.discard())
+    for _ in range(3):
+        await asyncio.sleep(0)
+        wire.feed(b"x" * 1_000_000)
+    wire.feed_eof()
+    await discarding
+    assert transport.written == [b"552\r\n"]
+    assert transport.ended
