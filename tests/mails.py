@@ -18,14 +18,15 @@ class Mint:
     """Mints URLs of the collector's form and remembers what for."""
 
     tail: str = "Zm9yIHRlc3Rz" * 6
+    host: str = OWN_HOST
     targets: list[bytes] = field(default_factory=list)
 
     def click(self, target: bytes, ordinal: int) -> str:
         self.targets.append(target)
-        return f"https://{OWN_HOST}/c/{ordinal}-{self.tail}"
+        return f"https://{self.host}/c/{ordinal}-{self.tail}"
 
     def pixel(self) -> str:
-        return f"https://{OWN_HOST}/o/{self.tail}"
+        return f"https://{self.host}/o/{self.tail}"
 
 
 def encode(html: bytes, encoding: str) -> bytes:

@@ -186,7 +186,8 @@ def _elements(text: str) -> list[html.HtmlElement]:
     """All elements and comments but those that a parser adds by itself."""
     if not text.strip():
         return []
-    tree = html.document_fromstring(text, parser=html.HTMLParser(huge_tree=True))
+    parser = html.HTMLParser(encoding="utf-8", huge_tree=True)
+    tree = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     implied = ("html", "head", "body", "p")
     return [each for each in tree.iter() if each.tag not in implied or each.attrib]
 
