@@ -41,6 +41,8 @@ _RULES = {
     "no-agent": "It did not say what it is",
     "safe-links": "It came from Microsoft's mail protection",
     "barracuda": "It came from Barracuda's mail protection",
+    "proofpoint": "It came from Proofpoint's mail protection",
+    "mimecast": "It came from Mimecast's mail protection",
     "before-delivery": "It came before the mail was delivered",
     "early-click": "It came within seconds of the delivery",
     "burst": "It followed several links within two seconds",

@@ -32,6 +32,7 @@ from relay.demo.state import DEMO, LANDING, LOGIN, NAME, RECIPIENT, Demo
 HERE = Path(__file__).parent
 ASSETS = web.AppKey("DEMO_ASSETS", Assets)
 STATIC = "/demo/static/"
+_EMPTY = {"to": "", "subject": "", "text": ""}
 SHOWN_SOURCE = 100_000  # octets of a mail's source; more would not be read anyway
 
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
@@ -212,7 +213,7 @@ async def _page(
         demo=demo,
         login=LOGIN,
         recipient=RECIPIENT,
-        fields=fields or _sample(demo),
+        fields=_EMPTY | fields if fields else _sample(demo),
         words=words,
         taken=taken,
         mails=mails,

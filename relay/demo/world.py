@@ -6,6 +6,7 @@ temporary folder, an inbox in place of the upstream, and clicks that count at on
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import socket
@@ -119,7 +120,8 @@ async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, 
 
 
 def _elsewhere(what: str, wanted: int, taken: int, error: OSError) -> str:
-    return f"Port {wanted} cannot be had ({error.strerror}): the {what} is on port {taken}."
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return f"Port {wanted} cannot be had ({reason}): the {what} is on port {taken}."
 
 
 def _welcome(demo: Demo) -> str:

@@ -1,109 +1,21 @@
 """The sender's pages over a real store, served on a real port."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar
-from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
+from sites import Site, open_site
 from yarl import URL
 
 from collector import passwords
-from collector.app import build_app
-from collector.feed import Feed
-from collector.hits import Hit, store_hits
-from collector.recorder import Recorder
-from collector.senders import Sender, Senders
-from collector.stats import Stats
-from collector.store import Outcome, Sent, SentLink, Store
-from collector.tokens import Key, Tokens, mint_message_id
-from collector.verdict import Verdict
-from rewriter import read_label
+from collector.senders import Sender
 
-SENT_MS = 1_700_000_000_000
 PASSWORD = "the right one"
 FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]+)"')
-
-
-@dataclass(slots=True)
-class Site:
-    """The running site, and how its mails come about."""
-
-    store: Store
-    senders: Senders
-    feed: Feed
-    url: str
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
-
-    async def add_mail(
-        self,
-        sender: Sender,
-        subject: str = "Hello",
-        recipients: tuple[str, ...] = ("ben@example.net",),
-        links: tuple[SentLink, ...] = (SentLink(0, "https://example.com/plans", "<b>Plans</b>"),),
-        *,
-        tracked: bool = True,
-        reason: str | None = None,
-    ) -> int:
-        number = next(self._numbers)
-        message_id = mint_message_id(SENT_MS + number, number)
-        await self.store.record_sent(
-            Sent(
-                message_id=message_id,
-                sender_id=sender.id,
-                sent_at_ms=SENT_MS,
-                mail_from=sender.login,
-                recipients=recipients,
-                subject=subject,
-                message_id_header=f"<{number}@example.com>",
-                opens=tracked,
-                clicks=tracked,
-                links=links if tracked else (),
-                untracked_reason=reason,
-            )
-        )
-        self.feed.publish(sender.id, message_id)
-        return message_id
-
-    async def deliver(self, sender: Sender, message_id: int, reply: str, state: str) -> None:
-        outcome = Outcome(at_ms=SENT_MS + 500, state=state, reply=reply)  # type: ignore[arg-type]
-        noted = asyncio.Event()
-        await self.store.record_outcome(message_id, outcome, noted.set)
-        await noted.wait()
-        self.feed.publish(sender.id, message_id)
-
-    async def hit(
-        self,
-        sender: Sender,
-        message_id: int,
-        kind: str,
-        *,
-        after_ms: int = 120_000,
-        verdict: str = "person",
-        rule: str = "browser",
-        link: int | None = None,
-        agent: str = "Mozilla/5.0",
-    ) -> None:
-        hit = Hit(
-            kind=kind,
-            message_id=message_id,
-            recipient=0,
-            link=link,
-            at_ms=SENT_MS + after_ms,
-            method="GET",
-            agent=agent,
-            purpose="",
-            address=None,
-        )
-        judged = Verdict(verdict, rule, 1.0)
-        await self.store.write(partial(store_hits, hits=[hit], judge=lambda *_: judged))
-        self.feed.publish(sender.id, message_id)
 
 
 class Browser:
@@ -152,27 +64,8 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     # Real argon2id, at a cost that hundreds of tests can pay.
     cheap = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(passwords, "PasswordHasher", cheap)
-    store = await Store.open(f"sqlite:///{tmp_path / 'letterbell.db'}")
-    senders, feed = Senders(store), Feed()
-    recorder = Recorder(store, feed)
-    app = build_app(
-        store=store,
-        senders=senders,
-        tokens=Tokens([Key(0, bytes(32))]),
-        recorder=recorder,
-        stats=Stats(store),
-        feed=feed,
-        read_label=read_label,
-        public_url="http://127.0.0.1",
-        trusted_proxies=(),
-        metrics_from=(),
-        secure_cookies=False,
-    )
-    async with TestServer(app) as server:
-        yield Site(store, senders, feed, str(server.make_url("")).rstrip("/"))
-    await recorder.close()
-    senders.close()
-    await store.close()
+    async with open_site(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The list and one mail: one's own, inert, honest."""
 
 import pytest
+from sites import SENT_MS
 
 from collector.pages import messages
 from collector.pages.messages import read_id
@@ -38,7 +39,7 @@ async def test_lists_newest_first_with_marks_in_words(site, ana, signed_in) -> N
     older = await site.add_mail(ana, "The older")
     newer = await site.add_mail(ana, "The newer", ("a@example.net", "b@example.net"))
     await site.hit(ana, older, "open")
-    await site.hit(ana, older, "click", link=0, after_ms=180_000)
+    await site.hit(ana, older, "click", link=0, at_ms=SENT_MS + 180_000)
     page = await text_of(signed_in, "/")
     assert page.index("The newer") < page.index("The older")
     first, second = page.split(f'id="mail-{older}"')
@@ -80,9 +81,10 @@ async def test_one_mail_tells_its_story(site, ana, signed_in) -> None:
     )
     mail = await site.add_mail(ana, "Quote", links=links)
     await site.deliver(ana, mail, "250 2.0.0 Ok: queued as 4F1C8A", "delivered")
-    await site.hit(ana, mail, "open", verdict="prefetch", rule="apple-prefetch", after_ms=900)
+    early = SENT_MS + 900
+    await site.hit(ana, mail, "open", verdict="prefetch", rule="apple-prefetch", at_ms=early)
     await site.hit(ana, mail, "open")
-    await site.hit(ana, mail, "click", link=1, after_ms=180_000)
+    await site.hit(ana, mail, "click", link=1, at_ms=SENT_MS + 180_000)
     page = await text_of(signed_in, f"/mail/{mail}")
     for words in (
         "Delivered",
