@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -12,6 +13,9 @@ from sqlalchemy.exc import DatabaseError
 from collector.engine import open_writer
 from collector.errors import StoreError
 
+# Alembic keeps the migration it is at in a global: one at a time in a process.
+_one_at_a_time = Lock()
+
 
 def upgrade(path: Path) -> None:
     """Brings the database up to today's schema, in one transaction. Blocking: run it in a thread.
@@ -20,7 +24,8 @@ def upgrade(path: Path) -> None:
     version.
     """
     try:
-        asyncio.run(_upgrade(path))
+        with _one_at_a_time:
+            asyncio.run(_upgrade(path))
     except CommandError as error:
         raise StoreError(
             f"the store {path} was written by a newer letterbell ({error}); "

@@ -1,5 +1,6 @@
 """Opening a store: what it makes, and what it says when it cannot."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Callable
@@ -34,6 +35,22 @@ async def test_it_can_be_opened_again(database: Path) -> None:
     for _ in range(2):
         store = await Store.open(f"sqlite:///{database}")
         await store.check()
+        await store.close()
+
+
+async def test_several_can_be_opened_at_one_time(tmp_path: Path) -> None:
+    stores = await asyncio.gather(*(Store.open(f"sqlite:///{tmp_path}/{n}.db") for n in range(5)))
+    for store in stores:
+        await store.check()
+        await store.close()
+
+
+async def test_two_may_open_one_file(database: Path) -> None:
+    """As the command line does beside a running server."""
+    stores = await asyncio.gather(*(Store.open(f"sqlite:///{database}") for _ in range(2)))
+    for store in stores:
+        await store.check()
+    for store in stores:
         await store.close()
 
 
