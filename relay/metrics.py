@@ -6,7 +6,11 @@ SESSIONS = Gauge("letterbell_smtp_sessions", "Submission sessions that are open.
 SESSIONS_TURNED_AWAY = Counter(
     "letterbell_smtp_sessions_turned_away", "Connections refused because of a limit or a stop."
 )
-MESSAGES = Counter("letterbell_messages", "Messages by what the client was told.", ["result"])
+MESSAGES = Counter(
+    "letterbell_messages",
+    "Messages: delivered, deferred, refused upstream, rejected here.",
+    ["result"],
+)
 MESSAGE_SECONDS = Histogram(
     "letterbell_message_seconds",
     "From the end of DATA to the reply, upstream's time included.",

@@ -77,22 +77,30 @@ class Pipeline:
         """The reply to DATA. Raises Refusal for a message that is not taken."""
         with metrics.MESSAGE_SECONDS.time():
             fields = read_fields(envelope.content)
-            check_loop(fields)
-            sender = await self._current(envelope.sender)
-            check_author(sender, fields)
+            try:
+                check_loop(fields)
+                sender = await self._current(envelope.sender)
+                check_author(sender, fields)
+            except Refusal:
+                metrics.MESSAGES.labels("rejected").inc()
+                raise
             wishes, content = controls.read(envelope.content, fields)
             planned = plan(envelope, sender, wishes)
             await self._remember(sender, planned.remember)
             [copy] = planned.copies
-            return await self._deliver(replace(envelope, content=content), fields, copy)
+            return await self._deliver(envelope, fields, content, copy)
 
     async def _deliver(
-        self, envelope: Envelope, fields: Sequence[Field], planned: PlannedCopy
+        self, envelope: Envelope, fields: Sequence[Field], content: bytes, planned: PlannedCopy
     ) -> Reply:
         message_id = mint_message_id(self._now_ms(), self._random_bits(21))
-        recorded, content = False, envelope.content
+        recorded = False
         if planned.reason is None:
-            recorded, content = await self._track(envelope, fields, planned, message_id)
+            result = await self._rewrite(content, planned, message_id)
+            sent = _sent(envelope, fields, result, message_id, self._now_ms())
+            recorded = await self._record(sent)
+            if recorded and isinstance(result, Rewritten):
+                content = result.message
         trace = received(
             envelope,
             hostname=self._hostname,
@@ -126,27 +134,18 @@ class Pipeline:
         )
         return reply
 
-    async def _track(
-        self,
-        envelope: Envelope,
-        fields: Sequence[Field],
-        planned: PlannedCopy,
-        message_id: int,
-    ) -> tuple[bool, bytes]:
-        """Whether the message is recorded, and its content as it shall leave.
-
-        Committed before it leaves: a hit may come sooner than our reply.
-        """
-        result = await self._rewrite(envelope.content, planned, message_id)
-        sent = _sent(envelope, fields, result, message_id, self._now_ms())
+    async def _record(self, sent: records.Sent) -> bool:
+        """Whether the message is on record; committed before it leaves, as hits come soon."""
         try:
             await self._store.record_sent(sent, timeout=RECORD_TIMEOUT)
         except StoreUnavailable as error:
             metrics.STORE_UNAVAILABLE.inc()
-            log.warning("not recorded, so not tracked", id=f"{message_id:x}", reason=error.reason)
-            return False, envelope.content
-        self._feed.publish(envelope.sender.id, message_id)
-        return True, result.message if isinstance(result, Rewritten) else envelope.content
+            log.warning(
+                "not recorded, so not tracked", id=f"{sent.message_id:x}", reason=error.reason
+            )
+            return False
+        self._feed.publish(sent.sender_id, sent.message_id)
+        return True
 
     async def _rewrite(
         self, content: bytes, planned: PlannedCopy, message_id: int

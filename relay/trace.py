@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from relay.envelope import Envelope, Refusal
 from relay.header import Field
@@ -26,7 +27,7 @@ def received(envelope: Envelope, *, hostname: str, id: str, show_client: bool) -
     client = envelope.client
     literal = f"IPv6:{client.peer}" if ":" in client.peer else client.peer
     origin = f"from {_printable(client.helo)} ([{literal}])\r\n\t" if show_client else ""
-    when = format_datetime(datetime.fromtimestamp(envelope.received_at_ms / 1000, UTC))
+    when = _date(envelope.received_at_ms // 1000)
     return (
         f"Received: {origin}by {hostname} (Letterbell) with {protocol(envelope)}"
         f" id {id};\r\n\t{when}\r\n"
@@ -37,6 +38,11 @@ def protocol(envelope: Envelope) -> str:
     """The `with` keyword of RFC 3848 and RFC 6531 §4.3; the sender is always authenticated."""
     base = "UTF8SMTP" if b"SMTPUTF8" in envelope.parameters else "ESMTP"
     return base + ("S" if envelope.client.tls else "") + "A"
+
+
+@lru_cache(maxsize=8)  # a second sees many mails
+def _date(seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
 def _printable(helo: bytes) -> str:

@@ -181,16 +181,20 @@ class Conversation(asyncio.Protocol):
         return answers
 
     async def _answer(self, patience: float) -> Answer:
-        try:
-            async with asyncio.timeout(patience):
-                while not self._answers:
-                    if not self.is_open:
-                        raise ConversationBroken(self._stage, self._reason)
-                    self._arrived.clear()
-                    await self._arrived.wait()
-        except TimeoutError:
-            raise ConversationBroken(self._stage, "upstream did not answer in time") from None
+        if not self._answers:
+            try:
+                async with asyncio.timeout(patience):
+                    await self._arrival()
+            except TimeoutError:
+                raise ConversationBroken(self._stage, "upstream did not answer in time") from None
         return self._answers.popleft()
+
+    async def _arrival(self) -> None:
+        while not self._answers:
+            if not self.is_open:
+                raise ConversationBroken(self._stage, self._reason)
+            self._arrived.clear()
+            await self._arrived.wait()
 
     async def _write(self, data: bytes) -> None:
         if self.is_open:
