@@ -1,11 +1,12 @@
 """The sender's pages in a browser: live, by keyboard, on a phone, in the dark, and for everyone."""
 
+import asyncio
 import re
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 pytestmark = [
     pytest.mark.browser,
@@ -111,6 +112,26 @@ async def test_a_new_mail_joins_the_list(demo, open_page) -> None:
     page = await open_page("/")
     await demo.send("Out of the blue", LETTER)
     await expect(page.locator(".mail").first).to_contain_text("Out of the blue")
+
+
+async def test_is_live_though_its_scripts_come_slowly(demo, session, open_context) -> None:
+    page = await (await open_context(storage_state=session)).new_page()
+    began = asyncio.Event()
+    await page.expose_function("began", began.set)
+    await page.add_init_script(
+        """Object.defineProperty(window, "htmx", {configurable: true, set(value) {
+          Object.defineProperty(window, "htmx", {value, writable: true});
+          setTimeout(() => setTimeout(window.began)); }})"""
+    )
+
+    async def hold(route: Route) -> None:
+        await began.wait()  # htmx is there, and had its turns to begin without its extension
+        await route.continue_()
+
+    await page.route("**/hx-sse.min.js*", hold)
+    await page.goto(demo.url)
+    await demo.send("To a slow page", LETTER)
+    await expect(page.locator(".mail").first).to_contain_text("To a slow page")
 
 
 async def test_what_a_sleeping_tab_missed_it_learns_on_waking(demo, mailbox, open_page) -> None:
