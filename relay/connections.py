@@ -62,7 +62,7 @@ class Connections:
             del self._addresses[address]
         self._changed.set()
 
-    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+    async def carry_out(self, work: Coroutine[Any, Any, T]) -> T:
         """Awaits `work`, which runs to its end even when the session that asks is cancelled."""
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)

@@ -255,7 +255,7 @@ class Session:
             received_at_ms=time.time_ns() // 1_000_000,
         )
         self._idle_talk = 0
-        return await self._service.connections.finish(self._deliver(envelope))
+        return await self._service.connections.carry_out(self._deliver(envelope))
 
     async def _deliver(self, envelope: Envelope) -> Reply:
         """Runs to its end even when the session does not live to hear the reply."""

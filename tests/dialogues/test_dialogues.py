@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+import uvloop
 from relays import HOSTNAME, RawClient, Script, client_tls, running_relay, server_tls
 
 from relay.smtpd import Door
@@ -93,9 +94,12 @@ def lines_of(path: Path) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("path", DIALOGUES, ids=lambda path: path.stem)
-async def test_dialogue(
-    path: Path, store_template: Path, tmp_path: Path, authority: trustme.CA
-) -> None:
+def test_dialogue(path: Path, store_template: Path, tmp_path: Path, authority: trustme.CA) -> None:
+    """On uvloop, as `letterbell serve` runs; the other tests use asyncio's own loop."""
+    uvloop.run(play(path, store_template, tmp_path, authority))
+
+
+async def play(path: Path, store_template: Path, tmp_path: Path, authority: trustme.CA) -> None:
     lines = lines_of(path)
     settings = [line[2:].split(" ", 2) for _, line in lines if line.startswith("!")]
     upstream = {

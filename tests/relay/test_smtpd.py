@@ -30,7 +30,7 @@ from collector.store import Store
 from relay.connections import Connections
 from relay.envelope import Envelope, Reply
 from relay.log import QUIET
-from relay.smtpd import Door
+from relay.smtpd import Door, SubmissionServer
 
 LOGIN = b"AUTH PLAIN " + base64.b64encode(b"\0ana\0" + PASSWORD.encode())
 MESSAGE = b"From: ana@example.com\r\nSubject: x\r\n\r\nbody\r\n"
@@ -98,14 +98,23 @@ async def test_a_message_that_stops_coming_is_ended(start: Start) -> None:
 async def test_a_slow_but_steady_message_lives(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.smtpd.MIN_RATE", 10)
-    async with start(idle_timeout=0.1) as relay:
+    """It brings its share each time before the server looks again."""
+    looked = asyncio.Event()
+    look = SubmissionServer._is_idle
+
+    def is_idle(server: SubmissionServer) -> bool:
+        looked.set()
+        return look(server)
+
+    monkeypatch.setattr(SubmissionServer, "_is_idle", is_idle)
+    async with start(idle_timeout=0.2) as relay, asyncio.timeout(PATIENCE):
         client = await logged_in(relay.ports["plain"])
         await start_message(client)
         await client.send(b"From: ana@example.com\r\n\r\n")
-        for _ in range(40):
-            await client.send(b"x" * 70 + b"\r\n")
-            await asyncio.sleep(0.01)
+        for _ in range(4):
+            await client.send(b"x" * 110 + b"\r\n")  # 500 octets a second would be 100
+            looked.clear()
+            await looked.wait()
         assert (await client.ask(".")).startswith("250 ")
 
 
