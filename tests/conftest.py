@@ -5,7 +5,8 @@ A missing program is a skip that is told last, with its mend; with CI=true nothi
 
 import os
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,18 @@ def _miss(what: str) -> str:
     pytest.skip(message)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
     """Every skipped part and how to get it, in the last lines."""
-    reasons: dict[str, int] = {}
-    for report in terminalreporter.stats.get("skipped", []):
-        reason = report.longrepr[2].removeprefix("Skipped: ")
-        reasons[reason] = reasons.get(reason, 0) + 1
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     if reasons:
         terminalreporter.section("not run here", yellow=True, bold=True)
-        for reason, count in reasons.items():
-            terminalreporter.line(f"{count} test{'s' if count > 1 else ''}: {reason}", yellow=True)
+    for reason, count in reasons.items():
+        terminalreporter.line(f"{count} test{'s' if count > 1 else ''}: {reason}", yellow=True)
 
 
 @pytest.hookimpl(trylast=True)
