@@ -14,7 +14,8 @@ from aiohttp import web
 
 from collector.pages import live, messages, session, settings
 from collector.pages.assets import Assets
-from collector.pages.session import for_sender
+from collector.pages.outage import Handler, told
+from collector.pages.session import SenderHandler, for_sender
 
 HERE = Path(__file__).parent
 ASSETS = web.AppKey("ASSETS", Assets)
@@ -46,17 +47,21 @@ def setup(app: web.Application) -> None:
 def routes() -> list[web.RouteDef]:
     """Every address of the sender's pages."""
     return [
-        web.get("/", for_sender(messages.show_list)),
-        web.get(r"/mail/{message_id:\d+}", for_sender(messages.show_message)),
-        web.get("/settings", for_sender(settings.show_settings)),
-        web.post("/settings", for_sender(settings.submit_settings)),
-        web.get("/live", for_sender(live.stream_list), allow_head=False),
-        web.get(r"/live/{message_id:\d+}", for_sender(live.stream_message), allow_head=False),
-        web.get(session.SIGN_IN, session.show_sign_in),
-        web.post(session.SIGN_IN, session.submit_sign_in),
-        web.post("/sign-out", for_sender(session.submit_sign_out)),
+        web.get("/", _page(messages.show_list)),
+        web.get(r"/mail/{message_id:\d+}", _page(messages.show_message)),
+        web.get("/settings", _page(settings.show_settings)),
+        web.post("/settings", _page(settings.submit_settings)),
+        web.get("/live", _page(live.stream_list), allow_head=False),
+        web.get(r"/live/{message_id:\d+}", _page(live.stream_message), allow_head=False),
+        web.get(session.SIGN_IN, told(session.show_sign_in)),
+        web.post(session.SIGN_IN, told(session.submit_sign_in)),
+        web.post("/sign-out", _page(session.submit_sign_out)),
         web.get(STATIC + "{name:.+}", _serve_asset),
     ]
+
+
+def _page(handler: SenderHandler) -> Handler:
+    return told(for_sender(handler))
 
 
 async def _serve_asset(request: web.Request) -> web.StreamResponse:

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp_jinja2 import render_string_async
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from collector.errors import StoreUnavailable
 from collector.feed import Feed, News
 from collector.keys import FEED, STATS
 from collector.pages.messages import read_id, read_list, read_message, view_mail
@@ -88,7 +89,8 @@ async def serve(
             gone.cancel()
             await asyncio.wait({pumping, gone})
         if not pumping.cancelled():
-            with suppress(ConnectionError):  # the browser left in the middle of an event
+            # The browser left in the middle of an event, or the store is away: it comes again.
+            with suppress(ConnectionError, StoreUnavailable):
                 pumping.result()
     return stream
 

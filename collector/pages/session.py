@@ -13,6 +13,7 @@ from aiohttp import web
 
 from collector.keys import SECURE_COOKIES, SENDERS
 from collector.pages import forms
+from collector.pages.outage import Handler
 from collector.pages.rendering import render, see_other
 from collector.pages.throttle import Throttle
 from collector.senders import Sender
@@ -25,7 +26,6 @@ SIGN_IN = "/sign-in"
 BY_LOGIN = web.AppKey("BY_LOGIN", Throttle)
 BY_ADDRESS = web.AppKey("BY_ADDRESS", Throttle)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SenderHandler = Callable[[web.Request, Sender], Awaitable[web.StreamResponse]]
 
 
