@@ -94,11 +94,11 @@ class Pipeline:
         self, envelope: Envelope, fields: Sequence[Field], content: bytes, planned: PlannedCopy
     ) -> Reply:
         message_id = mint_message_id(self._now_ms(), self._random_bits(21))
-        recorded = False
+        recorded, tracking = False, planned.reason
         if planned.reason is None:
             result = await self._rewrite(content, planned, message_id)
             sent = _sent(envelope, fields, result, message_id, self._now_ms())
-            recorded = await self._record(sent)
+            recorded, tracking = await self._record(sent), sent.untracked_reason
             if recorded and isinstance(result, Rewritten):
                 content = result.message
         trace = received(
@@ -128,7 +128,7 @@ class Pipeline:
             mail_from=mask(envelope.mail_from.decode("utf-8", "replace")),
             recipients=len(planned.recipients),
             octets=len(copy.content),
-            tracked=recorded or planned.reason,
+            tracking=tracking or ("on" if recorded else "not recorded"),
             state=state,
             code=reply.code,
         )

@@ -18,9 +18,9 @@ import structlog
 from collector.senders import Sender
 from relay import metrics
 from relay.address import parse_mail, parse_rcpt
-from relay.auth import MECHANISMS, Accounts, check_address
-from relay.connections import Connections
+from relay.auth import MECHANISMS, check_address
 from relay.envelope import Client, Envelope, Parameters, Recipient, Refusal, Reply
+from relay.service import Door, Service
 from relay.transparency import has_bare_newline, normalize_newlines, unstuff
 from relay.wire import Hangup, Wire
 
@@ -31,42 +31,6 @@ MAX_BAD_LOGINS = 5
 MAX_IDLE_TALK = 100  # commands without a message, weighed by COMMANDS, before we hang up
 
 _CLIENT_NAME = re.compile(rb"[!-~]{1,255}")
-
-Accept = Callable[[Envelope], Awaitable[Reply]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """What holds for every session. Sizes in octets, times in seconds."""
-
-    hostname: str
-    max_size: int = 26_214_400
-    max_recipients: int = 100
-    bare_newline: Literal["normalize", "reject"] = "normalize"
-    idle_timeout: float = 300.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """What holds for the sessions of one listener.
-
-    `tls` has the server's certificate, if there is one; `implicit` speaks TLS from the first
-    octet. `allow_plain_auth` offers AUTH without TLS: for loopback only.
-    """
-
-    tls: ssl.SSLContext | None = None
-    implicit: bool = False
-    allow_plain_auth: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """What the sessions of all listeners share. `accept` answers each complete envelope."""
-
-    submission: Submission
-    accounts: Accounts
-    accept: Accept
-    connections: Connections
 
 
 @dataclass(slots=True)
@@ -183,6 +147,7 @@ class Session:
             self._idle_talk = 0
             return Reply(235, b"2.7.0 Authenticated")
         self._bad_logins += 1
+        log.warning("login refused", peer=self._peer)  # not the login: people type passwords there
         if self._bad_logins >= MAX_BAD_LOGINS:
             raise Hangup(421, b"4.7.0 Too many wrong logins")
         return Reply(535, b"5.7.8 Login or password is wrong")
@@ -262,6 +227,8 @@ class Session:
         try:
             return await self._service.accept(envelope)
         except Refusal as refusal:
+            status = refusal.reply.text[:5].decode("ascii")
+            log.info("message rejected", sender=envelope.sender.id, status=status)
             return refusal.reply
         except Exception as error:  # noqa: BLE001 - nobody else may be there to see it
             return trouble(error)

@@ -14,10 +14,11 @@ from typing import cast
 from aiosmtpd.smtp import SMTP
 
 from relay.envelope import Refusal
-from relay.session import Accept, Door, Service, Session, Submission, trouble
+from relay.service import Door, Service, Submission
+from relay.session import Session, trouble
 from relay.wire import Hangup, Wire
 
-__all__ = ["Accept", "Door", "Service", "Submission", "SubmissionServer", "listen", "tls_context"]
+__all__ = ["Door", "Service", "Submission", "SubmissionServer", "listen", "tls_context"]
 
 LOGIN_TIMEOUT = 60.0  # seconds that a stranger may stay
 HANDSHAKE_TIMEOUT = 30.0

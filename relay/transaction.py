@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from relay import extensions
 from relay.answer import Answer, AnswerError, AnswerReader
-from relay.envelope import Copy, Outcome, Parameters, Recipient, Refused, Withheld
-from relay.header import header_size
+from relay.envelope import Copy, Outcome, Recipient, Withheld
 from relay.transparency import stuffed
 
 CHUNK = 262_144  # octets handed to the transport at once
@@ -116,10 +116,10 @@ class Conversation(asyncio.Protocol):
         self._writable.set()
 
     async def _transact(self, copy: Copy) -> tuple[Outcome, ...]:
-        if self._lacks_utf8(copy):
-            return _no_utf8(copy)
+        if extensions.lacks_utf8(copy, self._offers):
+            return extensions.refuse_utf8(copy)
         ahead = len(copy.recipients) == 1 and "pipelining" in self._offers
-        commands = [self._mail(copy), *map(self._rcpt, copy.recipients)]
+        commands = extensions.envelope_commands(copy, self._offers)
         mail, *rcpts = await self._say([*commands, b"DATA\r\n"] if ahead else commands)
         data = rcpts.pop() if ahead else None
         if not mail.accepted or not all(rcpt.accepted for rcpt in rcpts):
@@ -207,40 +207,6 @@ class Conversation(asyncio.Protocol):
         except TimeoutError:
             raise ConversationBroken(self._stage, "upstream stopped reading") from None
 
-    def _mail(self, copy: Copy) -> bytes:
-        words = [b"MAIL FROM:<%b>" % copy.mail_from]
-        if "size" in self._offers:
-            words.append(b"SIZE=%d" % len(copy.content))
-        # By what the content is, not by what the client said. Without 8BITMIME upstream, 8-bit
-        # content goes as it is: servers pass it on all the same, while re-encoding (RFC 6152 §3)
-        # would change the bytes under signatures and refusing would lose the mail.
-        if "8bitmime" in self._offers and not copy.content.isascii():
-            words.append(b"BODY=8BITMIME")
-        if "smtputf8" in self._offers and b"SMTPUTF8" in copy.parameters:
-            words.append(b"SMTPUTF8")
-        words += self._dsn(copy.parameters, (b"RET", b"ENVID"))
-        return b" ".join(words) + b"\r\n"
-
-    def _rcpt(self, recipient: Recipient) -> bytes:
-        words = [b"RCPT TO:<%b>" % recipient.address]
-        words += self._dsn(recipient.parameters, (b"NOTIFY", b"ORCPT"))
-        return b" ".join(words) + b"\r\n"
-
-    def _dsn(self, parameters: Parameters, names: Sequence[bytes]) -> list[bytes]:
-        """The DSN parameters as given (RFC 3461), where upstream knows them."""
-        if "dsn" not in self._offers:
-            return []
-        given = ((name, parameters.get(name)) for name in names)
-        return [name + b"=" + value for name, value in given if value]
-
-    def _lacks_utf8(self, copy: Copy) -> bool:
-        """Whether it needs SMTPUTF8, not just asks for it, and upstream has none."""
-        if "smtputf8" in self._offers or b"SMTPUTF8" not in copy.parameters:
-            return False
-        addresses = (copy.mail_from, *(recipient.address for recipient in copy.recipients))
-        header = copy.content[: header_size(copy.content)]
-        return not all(map(bytes.isascii, (header, *addresses)))
-
 
 def _unsent(
     recipients: Sequence[Recipient], mail: Answer, rcpts: Sequence[Answer]
@@ -253,13 +219,4 @@ def _unsent(
         if rcpt.accepted
         else rcpt.outcome(recipient)
         for recipient, rcpt in zip(recipients, rcpts, strict=True)
-    )
-
-
-def _no_utf8(copy: Copy) -> tuple[Outcome, ...]:
-    """RFC 6531 §3.5: what needs UTF-8 cannot go to a server without it."""
-    text = b"The next mail server takes no addresses or headers beyond ASCII"
-    return tuple(
-        Refused(recipient=recipient.address, code=553, enhanced="5.6.7", text=text)
-        for recipient in copy.recipients
     )

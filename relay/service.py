@@ -1,0 +1,46 @@
+"""What the submission server is made with: its limits, its listeners' doors, what all share."""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from relay.auth import Accounts
+from relay.connections import Connections
+from relay.envelope import Envelope, Reply
+
+Accept = Callable[[Envelope], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What holds for every session. Sizes in octets, times in seconds."""
+
+    hostname: str
+    max_size: int = 26_214_400
+    max_recipients: int = 100
+    bare_newline: Literal["normalize", "reject"] = "normalize"
+    idle_timeout: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What holds for the sessions of one listener.
+
+    `tls` has the server's certificate, if there is one; `implicit` speaks TLS from the first
+    octet. `allow_plain_auth` offers AUTH without TLS: for loopback only.
+    """
+
+    tls: ssl.SSLContext | None = None
+    implicit: bool = False
+    allow_plain_auth: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the sessions of all listeners share. `accept` answers each complete envelope."""
+
+    submission: Submission
+    accounts: Accounts
+    accept: Accept
+    connections: Connections
