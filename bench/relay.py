@@ -90,7 +90,7 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|")
         for case in CASES:
             print(measure(case, options, ports, pid), flush=True)
-        print(f"\nRSS of the relay: {peak_rss_mib(pid)} MiB at most")
+        print(f"\nRSS of the relay: {rss_mib(pid, 'RSS')} MiB, at most {rss_mib(pid, 'HWM')} MiB")
 
 
 def measure(case: Case, options: argparse.Namespace, ports: list[int], pid: int) -> str:
@@ -185,9 +185,10 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def peak_rss_mib(pid: int) -> int:
+def rss_mib(pid: int, which: str) -> int:
+    """A process's memory: "RSS" now, "HWM" at its highest."""
     status = Path(f"/proc/{pid}/status").read_text()
-    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    [line] = [line for line in status.splitlines() if line.startswith(f"Vm{which}:")]
     return int(line.split()[1]) // 1024
 
 
