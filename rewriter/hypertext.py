@@ -44,14 +44,14 @@ class Hypertext:
 
     def links(self, *, clicks: bool) -> Iterator[Slot]:
         """What changes, in no order: links to wrap if `clicks`, what is ours from before."""
-        index = 0
+        nth = 0
         for anchor in self._anchors:
-            slot = self._link(anchor, None if anchor.in_comment else index, clicks=clicks)
+            slot = self._link(anchor, None if anchor.in_comment else nth, clicks=clicks)
             if isinstance(slot, Slot):
                 yield slot
             elif clicks:
                 self.skipped.append(slot)
-            index += not anchor.in_comment
+            nth += not anchor.in_comment
         for image in self._found.images:
             if b"src" in image.attributes and self._is_pixel(image):
                 yield Slot(image.tag.start, image.tag.end)
@@ -70,7 +70,7 @@ class Hypertext:
         # Before the last line's end, so that the message still ends with one.
         return len(text) if found.ends_in_text else None
 
-    def _link(self, anchor: Anchor, index: int | None, *, clicks: bool) -> Slot | Skipped:
+    def _link(self, anchor: Anchor, nth: int | None, *, clicks: bool) -> Slot | Skipped:
         href = anchor.attributes[b"href"]
         start, end, name = href.value.start, href.value.end, href.name
         values = self._values(anchor)
@@ -78,19 +78,19 @@ class Hypertext:
         if value is None:
             return Skipped(values[b"href"].decode("latin-1"), "undecodable")
         if self._own and (old := self._own.target(decode_attribute(value).strip())):
-            return Slot(start, end, new=encode_attribute(old), name=name, index=index)
+            return Slot(start, end, new=encode_attribute(old), name=name, nth=nth)
         if opts_out(values):
             return Skipped(value, "opt-out")
         if clicks and value.isascii() and _NOTRACK.match(values[b"href"]):
             plain = _NOTRACK.sub(rb"\1", values[b"href"], count=1)
-            return Slot(start, end, new=plain, name=name, index=index)
+            return Slot(start, end, new=plain, name=name, nth=nth)
         target = read_target(value, self._exempt)
         if isinstance(target, Skipped) or not clicks:
             return target if isinstance(target, Skipped) else Skipped(value, "off")
         html = self._inner(anchor)
         if not self._exempt.url_text and shows_another_site(html, self._exempt.own_hosts):
             return Skipped(value, "shows its URL")
-        return Slot(start, end, target=target, name=name, index=index, html=html)
+        return Slot(start, end, target=target, name=name, nth=nth, html=html)
 
     def _values(self, anchor: Anchor) -> dict[bytes, bytes]:
         return {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rewriter.contract import Doubt
 
@@ -19,17 +20,17 @@ _RAW_TEXT = (b"style", b"script", b"textarea", b"title", b"xmp", b"iframe", b"no
 # A tag in the usual spelling, in one step. Its character classes exclude each other, so that a tag
 # it does not fit costs one more pass of that tag, and no more.
 _VALUE = rb"""(?:"[^"]*"|'[^']*'|[^ \t\n\f\r<>"'=`]+(?=[ \t\n\f\r>]))"""
-_PART = rb"""[^ \t\n\f\r/<>"'=]+"""
 _TAG = (
-    rb"</?[a-z](?:" + _PART + rb")?(?:[ \t\n\f\r/]+" + _PART + rb"(?:=" + _VALUE + rb")?){0,99}"
-    rb"[ \t\n\f\r/]*>"
+    rb"""</?[a-z][^ \t\n\f\r/<>"'=]*"""
+    rb"""(?:[ \t\n\f\r/][^<>"'=]{0,80}(?<![ \t\n\f\r/])=""" + _VALUE + rb"""){0,30}"""
+    rb"""(?:[ \t\n\f\r/][^<>"'=]{0,80})?>"""
 )
 _NOTABLE = rb"a|area|body|html|frameset|plaintext|" + b"|".join(_RAW_TEXT)
 
 
 def _dull(notable: bytes, prefixes: bytes = b"(?!)") -> re.Pattern[bytes]:
     """All that is of no interest, up to the next "<" that is: always matches, perhaps nothing."""
-    interest = rb"<(?:/?(?:" + notable + rb")[ \t\n\f\r/>]|" + prefixes + rb")"
+    interest = rb"<(?:/?(?=[abefhinpstx])(?:" + notable + rb")[ \t\n\f\r/>]|" + prefixes + rb")"
     return re.compile(rb"[^<]*(?:(?!" + interest + rb")" + _TAG + rb"[^<]*)*", re.IGNORECASE)
 
 
@@ -39,15 +40,14 @@ _DULL_BUT_IMAGES = _dull(_NOTABLE + b"|img")
 _DULL_IN_COMMENT = _dull(_NOTABLE, b"/?v:")
 _NAME = re.compile(rb"<(/?)([a-zA-Z][^ \t\n\f\r/>]*)")
 _ATTRIBUTE = re.compile(
-    rb"[ \t\n\f\r/]*([^ \t\n\f\r/>][^ \t\n\f\r/>=]*)"
+    rb"[ \t\n\f\r/]*(?:(>)|([^ \t\n\f\r/>][^ \t\n\f\r/>=]*)"
     rb"(?:"
     + _WS
     + rb"*="
     + _WS
-    + rb"*(?:\"([^\"]*)\"|'([^']*)'|([^ \t\n\f\r>\"'][^ \t\n\f\r>]*)))?"
+    + rb"*(?:\"([^\"]*)\"|'([^']*)'|([^ \t\n\f\r>\"'][^ \t\n\f\r>]*)))?)"
 )
 _EQUALS = re.compile(_WS + rb"*=" + _WS + rb"*")
-_TAG_END = re.compile(rb"[ \t\n\f\r/]*>")
 _COMMENT = re.compile(rb"<!--(?:>|->|(.*?)--!?>)", re.DOTALL)
 _CONDITIONAL = re.compile(rb"\s*\[if [^\]]*\]>(.*)<!\[endif\]\s*\Z", re.DOTALL | re.IGNORECASE)
 # Real tags have a dozen attributes at most; lxml takes quadratic time over them.
@@ -57,16 +57,14 @@ _RAW_END = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Bytes `start` to `end`."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """An attribute's name begins at `name`; `value` is what stands within the quotes, if any do."""
 
     name: int
@@ -209,17 +207,18 @@ class _Reader:
     def _attributes(self, at: int, end: int, found: dict[bytes, Attribute]) -> int | None:
         """Reads attributes into `found`, of two with one name the first; the tag's end, or None."""
         view = self._view
-        while (closing := _TAG_END.match(view, at, end)) is None:
-            match = _ATTRIBUTE.match(view, at, end)
-            if match is None:
-                return None
-            at, group = match.end(), match.lastindex or 1
-            if group == 1 and (equals := _EQUALS.match(view, at, end)):
+        while match := _ATTRIBUTE.match(view, at, end):
+            group, at = match.lastindex or 2, match.end()
+            if group == 1:
+                return at
+            if group == 2 and (equals := _EQUALS.match(view, at, end)):
                 at = equals.end()
                 if view[at : at + 1] != b">":
                     return None  # a quote that never ends
-            value = Span(*match.span(group)) if group > 1 else Span(at, at)
-            found.setdefault(match[1].lower(), Attribute(match.start(1), value))
-            if len(found) > _MAX_ATTRIBUTES:
-                raise Doubt("too many attributes")
-        return closing.end()
+            name = match[2].lower()
+            if name not in found:
+                value = Span(at, at) if group == 2 else Span(*match.span(group))
+                found[name] = Attribute(match.start(2), value)
+                if len(found) > _MAX_ATTRIBUTES:
+                    raise Doubt("too many attributes")
+        return None

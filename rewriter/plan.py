@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rewriter import mime, transfer, verify
 from rewriter.contract import Doubt, Link, Links, Rewritten, Skipped, Untouched
@@ -19,11 +20,10 @@ _MINTED = re.compile(r"https?://[!#$%()*+,\-./0-9:;?@A-Z\[\\\]^_a-z{|}~]+")
 _SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """Bytes of a document's decoded text that become a minted URL, or `new` without a `target`.
 
-    `name` is where the attribute's name begins, if the text is one's value. `index` counts the
+    `name` is where the attribute's name begins, if the text is one's value. `nth` counts the
     document's links outside comments; None within a comment, for an image, in plain text.
     """
 
@@ -32,7 +32,7 @@ class Slot:
     target: bytes | None = None
     new: bytes = b""
     name: int | None = None
-    index: int | None = None
+    nth: int | None = None
     html: str = ""
 
 
@@ -118,7 +118,7 @@ class _Copy:
                 self.restored += 1
             else:
                 self.links.append(Link(len(self.links), slot.target, slot.html))
-            put.note(slot.index, new, in_tag=slot.name is not None)
+            put.note(slot.nth, new, in_tag=slot.name is not None)
             edits.append(edit)
         return edits
 

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rewriter.contract import Doubt
 
@@ -21,8 +21,7 @@ LINE_LIMIT = 998  # RFC 5322 §2.1.1, without the line's end
 _QP_LIMIT = 76  # RFC 2045 §6.7 (5), the soft line break's "=" included
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Bytes `start` to `end` become `new`.
 
     Where they are an attribute's value, its name begins at `name`: a line may be broken before it

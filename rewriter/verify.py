@@ -35,10 +35,10 @@ class Put:
     in_comments: list[str] = field(default_factory=list)
     pixel: str | None = None
 
-    def note(self, index: int | None, new: bytes, *, in_tag: bool) -> None:
+    def note(self, nth: int | None, new: bytes, *, in_tag: bool) -> None:
         """Remembers one value."""
-        if index is not None:
-            self.hrefs[index] = decode_attribute(new.decode("ascii"))
+        if nth is not None:
+            self.hrefs[nth] = decode_attribute(new.decode("ascii"))
         elif in_tag:
             self.in_comments.append(new.decode("ascii"))
 
