@@ -205,7 +205,7 @@ def _sent(
         recipients=tuple(each.address.decode("utf-8", "replace") for each in envelope.recipients),
         subject=text_of(next(values(fields, b"subject"), b""), MAX_SUBJECT),
         message_id_header=text_of(next(values(fields, b"message-id"), b""), MAX_SUBJECT),
-        opens=isinstance(result, Rewritten) and result.pixel,
+        opens=isinstance(result, Rewritten) and bool(result.pixel),
         clicks=bool(links),
         links=tuple(
             records.SentLink(link.ordinal, link.target.decode("latin-1"), link.html)

@@ -1,7 +1,17 @@
 """Puts the pixel in and wraps the links of a mail, byte-exactly. Pure: bytes in, bytes out."""
 
-from rewriter.contract import Link, Links, Own, Rewritten, Skipped, Tracking, Untouched
-from rewriter.labels import read_label
+from rewriter.contract import (
+    Link,
+    Links,
+    Own,
+    Part,
+    Restored,
+    Rewritten,
+    Skipped,
+    Tracking,
+    Untouched,
+)
+from rewriter.labels import read_label, read_snippet
 from rewriter.message import plan, rewrite
 from rewriter.plan import Plan
 
@@ -9,12 +19,15 @@ __all__ = [
     "Link",
     "Links",
     "Own",
+    "Part",
     "Plan",
+    "Restored",
     "Rewritten",
     "Skipped",
     "Tracking",
     "Untouched",
     "plan",
     "read_label",
+    "read_snippet",
     "rewrite",
 ]

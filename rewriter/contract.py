@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rewriter.labels import read_label
+from rewriter.span import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,30 @@ class Own(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A leaf of a message's tree; what is sealed (a signed multipart, a message) counts as one.
+
+    `number` is its place as in IMAP ("1.2", RFC 9051 §6.4.5.1), `body` where its encoded body lies
+    in the message, `rule` why it was left as it is; None where it was read.
+    """
+
+    number: str
+    media_type: str
+    charset: str | None
+    encoding: str
+    body: Span
+    newline: bytes
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A wrapped link: where it leads, and the HTML between its tags (at most 500 characters)."""
 
     ordinal: int
     target: bytes
     html: str
+    part: str
 
     @property
     def label(self) -> str:
@@ -67,24 +86,37 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that was left alone, and the rule that says so (docs/rewriting.md lists them)."""
+    """A link or pixel that was left alone, and the rule that says so (docs/rewriting.md)."""
 
+    part: str
     value: str
     rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A link put back to its target: an old one of ours, or one marked as not to be tracked.
+
+    Without a `target` it is a pixel of ours that was taken out.
+    """
+
+    part: str
+    target: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
     """The message with its edits, and what they were. Every other byte is the byte given.
 
-    `restored` counts our own old links that lead to their targets again, and old pixels taken out.
+    `pixel` is the number of the part that holds it, if one does.
     """
 
     message: bytes
     links: tuple[Link, ...]
-    pixel: bool
+    pixel: str | None
     skipped: tuple[Skipped, ...] = ()
-    restored: int = 0
+    restored: tuple[Restored, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +125,7 @@ class Untouched:
 
     reason: str
     skipped: tuple[Skipped, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 class Doubt(Exception):  # noqa: N818 - a doubt is no error: the mail is well, we are not sure

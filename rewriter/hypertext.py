@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from rewriter import charset
-from rewriter.contract import Own, Skipped
+from rewriter.contract import Own, Part, Skipped
 from rewriter.entities import decode_attribute, encode_attribute
 from rewriter.markup import Anchor, read_markup
-from rewriter.plan import Slot
+from rewriter.plan import SHOWN, Slot
 from rewriter.targets import Exempt, is_own, opts_out, read_target, shows_another_site
 
 # Gmail cuts a message off past 102 kB, and with it what stands at its end.
@@ -26,11 +26,10 @@ class Hypertext:
     `skipped` fills as the links are read.
     """
 
-    def __init__(
-        self, decoded: bytes, declared: str | None, exempt: Exempt, own: Own | None
-    ) -> None:
+    def __init__(self, decoded: bytes, part: Part, exempt: Exempt, own: Own | None) -> None:
         self._decoded = decoded
-        self._charset = declared or charset.sniff(decoded)
+        self._part = part.number
+        self._charset = part.charset or charset.sniff(decoded)
         self._exempt = exempt
         self._own = own
         view = charset.mask_shifted(decoded)
@@ -76,21 +75,24 @@ class Hypertext:
         values = self._values(anchor)
         value = self._text(values[b"href"])
         if value is None:
-            return Skipped(values[b"href"].decode("latin-1"), "undecodable")
+            return self._skip(values[b"href"].decode("latin-1"), "undecodable")
         if self._own and (old := self._own.target(decode_attribute(value).strip())):
             return Slot(start, end, new=encode_attribute(old), name=name, nth=nth)
         if opts_out(values):
-            return Skipped(value, "opt-out")
+            return self._skip(value, "opt-out")
         if clicks and value.isascii() and _NOTRACK.match(values[b"href"]):
             plain = _NOTRACK.sub(rb"\1", values[b"href"], count=1)
             return Slot(start, end, new=plain, name=name, nth=nth)
         target = read_target(value, self._exempt)
-        if isinstance(target, Skipped) or not clicks:
-            return target if isinstance(target, Skipped) else Skipped(value, "off")
+        if isinstance(target, str) or not clicks:
+            return self._skip(value, target if isinstance(target, str) else "off")
         html = self._inner(anchor)
         if not self._exempt.url_text and shows_another_site(html, self._exempt.own_hosts):
-            return Skipped(value, "shows its URL")
+            return self._skip(value, "shows its URL")
         return Slot(start, end, target=target, name=name, nth=nth, html=html)
+
+    def _skip(self, value: str, rule: str) -> Skipped:
+        return Skipped(self._part, value[:SHOWN], rule)
 
     def _values(self, anchor: Anchor) -> dict[bytes, bytes]:
         return {
@@ -117,5 +119,5 @@ class Hypertext:
             return self._own.is_pixel(source)
         if is_own(source, self._exempt):
             self.has_pixel = True
-            self.skipped.append(Skipped("pixel", "own pixel"))
+            self.skipped.append(self._skip(source, "own pixel"))
         return False

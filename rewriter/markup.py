@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rewriter.contract import Doubt
+from rewriter.span import Span
 
 _WS = rb"[ \t\n\f\r]"
 _RAW_TEXT = (b"style", b"script", b"textarea", b"title", b"xmp", b"iframe", b"noembed", b"noframes")
@@ -55,13 +56,6 @@ _MAX_ATTRIBUTES = 200
 _RAW_END = {
     name: re.compile(rb"</" + name + rb"(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in _RAW_TEXT
 }
-
-
-class Span(NamedTuple):
-    """Bytes `start` to `end`."""
-
-    start: int
-    end: int
 
 
 class Attribute(NamedTuple):

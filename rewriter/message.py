@@ -8,10 +8,19 @@ as it came.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from dataclasses import replace
 
 from rewriter import charset, mime, transfer
-from rewriter.contract import Doubt, Links, Own, Rewritten, Skipped, Tracking, Untouched
+from rewriter.contract import (
+    Doubt,
+    Links,
+    Own,
+    Part,
+    Rewritten,
+    Skipped,
+    Tracking,
+    Untouched,
+)
 from rewriter.hypertext import Hypertext
 from rewriter.plan import Document, Plan
 from rewriter.targets import Exempt
@@ -38,48 +47,55 @@ def plan(raw: bytes, *, tracking: Tracking, own: Own | None = None) -> Plan | Un
         return Untouched("tracking is off")
     try:
         structure = mime.read_structure(raw)
-        finder = _Finder(raw, structure, tracking, own)
-        documents = tuple(finder.find())
+        finder = _Finder(raw, structure.unsubscribe, tracking, own)
+        for part in structure.parts:
+            finder.read(part)
     except Doubt as doubt:
         return Untouched(doubt.reason)
-    skipped = structure.skipped + tuple(finder.skipped)
-    if any(document.slots or document.pixel is not None for document in documents):
-        return Plan(raw, documents, skipped)
+    parts, skipped = tuple(finder.parts), tuple(finder.skipped)
+    if finder.documents:
+        return Plan(raw, parts, tuple(finder.documents), skipped)
     if not (tracking.opens or tracking.clicks):
-        return Untouched("tracking is off")
-    has_html = finder.has_html or structure.skipped
-    return Untouched("nothing to track" if has_html else "no HTML part", skipped)
+        return Untouched("tracking is off", skipped, parts)
+    has_html = any(part.media_type == "text/html" for part in parts)
+    return Untouched("nothing to track" if has_html else "no HTML part", skipped, parts)
 
 
 class _Finder:
     """Finds what may change, part by part; the pixel goes into the first part that takes it."""
 
     def __init__(
-        self, raw: bytes, structure: mime.Structure, tracking: Tracking, own: Own | None
+        self, raw: bytes, unsubscribe: frozenset[bytes], tracking: Tracking, own: Own | None
     ) -> None:
         self._raw = raw
-        self._parts = structure.parts
         self._tracking = tracking
         self._own = own
         hosts = frozenset(host.lower().rstrip(".") for host in tracking.own_hosts)
-        self._exempt = Exempt(hosts, structure.unsubscribe, url_text=tracking.wrap_url_text)
+        self._exempt = Exempt(hosts, unsubscribe, url_text=tracking.wrap_url_text)
         self._wants_pixel = tracking.opens
-        self.has_html = any(part.media_type == "text/html" for part in structure.parts)
+        self.parts: list[Part] = []
+        self.documents: list[Document] = []
         self.skipped: list[Skipped] = []
 
-    def find(self) -> Iterator[Document]:
-        for part in self._parts:
+    def read(self, part: Part) -> None:
+        if part.rule is None:
             read = self._read_html if part.media_type == "text/html" else self._read_text
             try:
-                yield read(part)
+                document = read(part)
             except Doubt as doubt:
                 if doubt.of_message:
                     raise
-                self.skipped.append(Skipped(f"{part.media_type} {part.number}", doubt.reason))
+                part = replace(part, rule=doubt.reason)
+            else:
+                if document.slots or document.pixel is not None:
+                    self.documents.append(document)
+                elif document.shown is None and not self._tracking.text_links:
+                    part = replace(part, rule="plain text")
+        self.parts.append(part)
 
-    def _read_html(self, part: mime.Part) -> Document:
+    def _read_html(self, part: Part) -> Document:
         body = self._open(part)
-        found = Hypertext(body.decoded, part.charset, self._exempt, self._own)
+        found = Hypertext(body.decoded, part, self._exempt, self._own)
         links = found.links(clicks=self._tracking.clicks)
         slots = sorted(links, key=lambda slot: slot.start)
         pixel = found.place_pixel() if self._wants_pixel else None
@@ -87,15 +103,13 @@ class _Finder:
         self._wants_pixel = self._wants_pixel and pixel is None and not found.has_pixel
         return Document(part, body, slots, pixel, found.shown)
 
-    def _read_text(self, part: mime.Part) -> Document:
+    def _read_text(self, part: Part) -> Document:
         body = self._open(part)
-        skipped: list[Skipped] = []
         clicks = self._tracking.clicks and self._tracking.text_links
-        slots = tuple(find_links(body.decoded, self._exempt, self._own, skipped, clicks=clicks))
-        self.skipped += skipped
-        return Document(part, body, slots, pixel=None, shown=None)
+        found = find_links(body.decoded, part, self._exempt, self._own, self.skipped, clicks=clicks)
+        return Document(part, body, tuple(found), pixel=None, shown=None)
 
-    def _open(self, part: mime.Part) -> transfer.Body:
+    def _open(self, part: Part) -> transfer.Body:
         if part.charset and not charset.keeps_ascii(part.charset):
             raise Doubt("charset")
         encoded = self._raw[part.body.start : part.body.end]

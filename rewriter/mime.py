@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
 
-from rewriter.contract import Doubt, Skipped
-from rewriter.markup import Span
+from rewriter.contract import Doubt, Part
+from rewriter.span import Span
 
 MAX_DEPTH = 60
 
@@ -43,23 +43,10 @@ _SEALED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A text part that a reader shows inline; `number` is its place, as in IMAP ("1.2")."""
-
-    number: str
-    media_type: str
-    charset: str | None
-    encoding: str
-    body: Span
-    newline: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Structure:
-    """The inline text parts in order, what was passed over, and the URLs that unsubscribe."""
+    """The leaves in order, those without a rule inline texts, and the URLs that unsubscribe."""
 
     parts: tuple[Part, ...]
-    skipped: tuple[Skipped, ...]
     unsubscribe: frozenset[bytes]
 
 
@@ -90,7 +77,7 @@ def read_structure(raw: bytes) -> Structure:
         for value in root.fields.get(b"list-unsubscribe", ())
         for url in _URL.findall(value)
     )
-    return Structure(tuple(walk.parts), tuple(walk.skipped), unsubscribe)
+    return Structure(tuple(walk.parts), unsubscribe)
 
 
 class _Walk:
@@ -99,19 +86,14 @@ class _Walk:
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
         self.parts: list[Part] = []
-        self.skipped: list[Skipped] = []
 
     def enter(self, entity: _Entity, number: str, *, depth: int) -> None:
         if "protected-headers" in entity.parameters or "hp" in entity.parameters:
             raise Doubt("protected headers (RFC 9788)")
         if entity.media_type.startswith("multipart/"):
             self._enter_multipart(entity, number, depth=depth)
-        elif entity.media_type in ("text/html", "text/plain"):
-            rule = _set_aside(entity)
-            if rule is None:
-                self.parts.append(_inline(entity, number or "1"))
-            elif entity.media_type == "text/html":
-                self._skip(number or "1", entity.media_type, rule)
+        else:
+            self.parts.append(_leaf(entity, number or "1", _set_aside(entity)))
 
     def _enter_multipart(self, entity: _Entity, number: str, *, depth: int) -> None:
         if depth >= MAX_DEPTH:
@@ -119,35 +101,34 @@ class _Walk:
         if _encoding(entity) not in ("7bit", "8bit", "binary"):
             raise Doubt("encoded multipart")
         spans = list(_split(self._raw, entity))
-        if entity.media_type == "multipart/related":
-            spans = self._root_part(spans, entity)
+        related = entity.media_type == "multipart/related"
+        root = self._find_root(spans, entity) if related else None
         for index, span in enumerate(spans, 1):
-            self._try_part(span, f"{number}.{index}" if number else str(index), depth=depth + 1)
+            place = f"{number}.{index}" if number else str(index)
+            self._try_part(span, place, depth=depth + 1, shown=root in (None, span))
 
-    def _try_part(self, span: Span, number: str, *, depth: int) -> None:
+    def _try_part(self, span: Span, number: str, *, depth: int, shown: bool) -> None:
         try:
             entity = _read_entity(self._raw, span)
         except Doubt as doubt:
-            self._skip(number, "part", doubt.reason)
+            self.parts.append(Part(number, "unknown", None, "", span, b"", doubt.reason))
             return
-        if entity.media_type in _SEALED:
-            self._skip(number, entity.media_type, _SEALED[entity.media_type])
-        else:
+        sealed = _SEALED.get(entity.media_type)
+        if shown and not sealed:
             self.enter(entity, number, depth=depth)
+        else:
+            self.parts.append(_leaf(entity, number, sealed or "embedded"))
 
-    def _root_part(self, spans: list[Span], entity: _Entity) -> list[Span]:
+    def _find_root(self, spans: list[Span], entity: _Entity) -> Span | None:
         """Of multipart/related only the root is shown by itself (RFC 2387 §3.2)."""
         start = entity.parameters.get("start", "").strip()
         if not start:
-            return spans[:1]
+            return next(iter(spans), None)
         for span in spans:
             identity = _read_entity(self._raw, span).fields.get(b"content-id", [b""])
             if identity[0].strip() == start.encode("latin-1", "replace"):
-                return [span]
+                return span
         raise Doubt("multipart/related without its root")
-
-    def _skip(self, number: str, what: str, rule: str) -> None:
-        self.skipped.append(Skipped(f"{what} {number}", rule))
 
 
 def _read_entity(raw: bytes, span: Span) -> _Entity:
@@ -204,15 +185,15 @@ def _encoding(entity: _Entity) -> str:
 
 
 def _set_aside(entity: _Entity) -> str | None:
-    """Why a text part is no inline text: RFC 2183 §2.8 takes an unknown disposition for a file."""
+    """Why a leaf is no inline text: RFC 2183 §2.8 takes an unknown disposition for a file."""
     disposition = entity.fields.get(b"content-disposition", [b"inline"])[0].lower()
     kind = disposition.partition(b";")[0].strip()
     if kind != b"inline" or b"filename" in disposition or "name" in entity.parameters:
         return "attachment"
-    return None
+    return None if entity.media_type in ("text/html", "text/plain") else "no text"
 
 
-def _inline(entity: _Entity, number: str) -> Part:
+def _leaf(entity: _Entity, number: str, rule: str | None) -> Part:
     return Part(
         number=number,
         media_type=entity.media_type,
@@ -220,6 +201,7 @@ def _inline(entity: _Entity, number: str) -> Part:
         encoding=_encoding(entity),
         body=entity.body,
         newline=entity.newline,
+        rule=rule,
     )
 
 

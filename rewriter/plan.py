@@ -12,12 +12,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rewriter import mime, transfer, verify
-from rewriter.contract import Doubt, Link, Links, Rewritten, Skipped, Untouched
+from rewriter import transfer, verify
+from rewriter.contract import (
+    Doubt,
+    Link,
+    Links,
+    Part,
+    Restored,
+    Rewritten,
+    Skipped,
+    Untouched,
+)
+from rewriter.entities import decode_attribute
 
 PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;border:0">'
 _MINTED = re.compile(r"https?://[!#$%()*+,\-./0-9:;?@A-Z\[\\\]^_a-z{|}~]+")
-_SHOWN = 200
+SHOWN = 200  # characters that are told of what was left alone
 
 
 class Slot(NamedTuple):
@@ -43,7 +53,7 @@ class Document:
     `shown` is how many links an HTML document has outside comments; None for plain text.
     """
 
-    part: mime.Part
+    part: Part
     body: transfer.Body
     slots: Sequence[Slot]
     pixel: int | None
@@ -55,6 +65,7 @@ class Plan:
     """All that may change in one message."""
 
     raw: bytes
+    parts: tuple[Part, ...]
     documents: tuple[Document, ...]
     skipped: tuple[Skipped, ...]
 
@@ -71,12 +82,18 @@ class Plan:
                 for edit in copy.edit(self.raw, document, verified=verified)
             ]
         except Doubt as doubt:
-            return Untouched(doubt.reason, self.skipped)
+            return Untouched(doubt.reason, self.skipped, self.parts)
         skipped = self.skipped + tuple(copy.skipped)
         if not edits:
-            return Untouched("nothing to track", skipped)
-        message = transfer.splice(self.raw, edits)
-        return Rewritten(message, tuple(copy.links), copy.pixel, skipped, copy.restored)
+            return Untouched("nothing to track", skipped, self.parts)
+        return Rewritten(
+            message=transfer.splice(self.raw, edits),
+            links=tuple(copy.links),
+            pixel=copy.pixel,
+            skipped=skipped,
+            restored=tuple(copy.restored),
+            parts=self.parts,
+        )
 
 
 class _Copy:
@@ -86,8 +103,8 @@ class _Copy:
         self._mint = links
         self.links: list[Link] = []
         self.skipped: list[Skipped] = []
-        self.pixel = False
-        self.restored = 0
+        self.restored: list[Restored] = []
+        self.pixel: str | None = None
 
     def edit(self, raw: bytes, document: Document, *, verified: bool) -> Iterator[transfer.Edit]:
         """A document's edits, with offsets from the message's start."""
@@ -106,18 +123,19 @@ class _Copy:
             yield transfer.Edit(edit.start + begin, edit.end + begin, edit.new)
 
     def _fill(self, document: Document, put: verify.Put) -> list[transfer.Edit]:
-        edits: list[transfer.Edit] = []
+        part, edits = document.part.number, list[transfer.Edit]()
         for slot in document.slots:
             new = slot.new if slot.target is None else self._click(slot.target)
             edit = transfer.Edit(slot.start, slot.end, new, slot.name)
             if not document.body.fits(edit, edits):
-                shown = (slot.target or slot.new).decode("ascii")[:_SHOWN]
-                self.skipped.append(Skipped(shown, "line too long"))
+                shown = (slot.target or slot.new).decode("ascii")[:SHOWN]
+                self.skipped.append(Skipped(part, shown, "line too long"))
                 continue
             if slot.target is None:
-                self.restored += 1
+                plain = new if slot.name is None else decode_attribute(new.decode()).encode()
+                self.restored.append(Restored(part, plain or None))
             else:
-                self.links.append(Link(len(self.links), slot.target, slot.html))
+                self.links.append(Link(len(self.links), slot.target, slot.html, part))
             put.note(slot.nth, new, in_tag=slot.name is not None)
             edits.append(edit)
         return edits
@@ -129,7 +147,7 @@ class _Copy:
         if document.pixel is None:
             return ()
         url = _check_minted(self._mint.pixel()).decode("ascii")
-        put.pixel, self.pixel = url, True
+        put.pixel, self.pixel = url, document.part.number
         new = PIXEL.format(url).encode("ascii")
         return [transfer.Edit(document.pixel, document.pixel, new, block=True)]
 

@@ -17,19 +17,18 @@ from urllib.parse import quote
 import idna
 from publicsuffixlist import PublicSuffixList
 
-from rewriter.contract import Skipped
 from rewriter.entities import decode_attribute
 
 MAX_TARGET = 8_000
-_SHOWN = 200
 
 _DROPPED = str.maketrans("", "", "\t\n\r")
+_NON_ASCII = re.compile("[^\x00-\x7f]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 # Merge fields that a mailing service fills in later: {{x}}, {%x%}, *|X|*, %%x%%, <%x%>, ${x}, %x%.
 # A percent sign before two hex digits is an escape, not a field.
 _PLACEHOLDER = re.compile(r"\{\{|\{%|\*\||%%|<%|\$\{|%(?![0-9a-fA-F]{2})[A-Za-z_][\w.]*%", re.ASCII)
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
-_WEB = re.compile(r"(https?)://([^/?#\\]+)", re.IGNORECASE)
+_WEB = re.compile(r"(https?://)([^/?#\\]+)", re.IGNORECASE)
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:%\s\"<>^`{|}]+)(:[0-9]*)?")
 
 # Attributes by which a sender keeps one link from being tracked, as the mailing services name
@@ -69,28 +68,32 @@ def opts_out(attributes: Mapping[bytes, bytes]) -> bool:
     return False
 
 
-def read_target(value: str, exempt: Exempt) -> bytes | Skipped:
-    """The target of an href written as `value`: printable ASCII, or why the link stays as it is."""
+def read_target(value: str, exempt: Exempt) -> bytes | str:
+    """The target of an href written as `value`: printable ASCII. A `str` is the rule against it."""
     seen = decode_attribute(value).strip(" \t\n\f\r").translate(_DROPPED)
-    rule = _refuse(seen)
-    if rule is None:
-        target = _spell(seen)
-        rule = "unreadable host" if target is None else _exempted(target, exempt)
-        if rule is None and target is not None:
-            return target
-    return Skipped(value[:_SHOWN], rule or "")
-
-
-def host_of(target: bytes) -> str:
-    """The host name of a target in lower case, without its port."""
-    web = _WEB.match(target.decode("ascii"))
-    host = _HOST.fullmatch(web[2]) if web else None
-    return host[1].lower().rstrip(".") if host else ""
+    web = _WEB.match(seen)
+    if web is None or "@" in web[2] or _PLACEHOLDER.search(seen) or _CONTROL.search(seen):
+        return _refusal(seen)
+    host = _HOST.fullmatch(web[2])
+    name = _to_ascii(host[1]) if host else None
+    if host is None or name is None:
+        return "unreadable host"
+    if name.lower().rstrip(".") in exempt.own_hosts:
+        return "own host"
+    rest = seen[web.end() :].replace(" ", "%20")
+    if not rest.isascii():
+        rest = _NON_ASCII.sub(lambda run: quote(run[0], safe=""), rest)
+    target = f"{web[1]}{name}{host[2] or ''}{rest}".encode("ascii")
+    if len(target) > MAX_TARGET:
+        return "too long"
+    return "unsubscribe" if target in exempt.unsubscribe else target
 
 
 def is_own(url: str, exempt: Exempt) -> bool:
     """Whether a URL as a browser sees it leads to one of our own hosts."""
-    return url.isascii() and host_of(url.encode("ascii")) in exempt.own_hosts
+    web = _WEB.match(url)
+    host = _HOST.fullmatch(web[2]) if web else None
+    return host is not None and host[1].lower().rstrip(".") in exempt.own_hosts
 
 
 def shows_another_site(html: str, own_hosts: Collection[str]) -> bool:
@@ -121,8 +124,8 @@ def _site(host: str) -> str:
 _SUFFIXES = PublicSuffixList()
 
 
-def _refuse(seen: str) -> str | None:
-    """The first rule that forbids this URL, read as text."""
+def _refusal(seen: str) -> str:
+    """The first rule that forbids this URL, which is known to break one."""
     if not seen:
         return "empty"
     if seen.startswith("#"):
@@ -136,44 +139,13 @@ def _refuse(seen: str) -> str | None:
         return "relative"
     if scheme[1].lower() not in ("http", "https"):
         return "scheme"
-    web = _WEB.match(seen)
-    if web is None:
-        return "no host"
-    if "@" in web[2]:
-        return "user in URL"
-    return None
-
-
-def _exempted(target: bytes, exempt: Exempt) -> str | None:
-    if len(target) > MAX_TARGET:
-        return "too long"
-    if host_of(target) in exempt.own_hosts:
-        return "own host"
-    if target in exempt.unsubscribe:
-        return "unsubscribe"
-    return None
-
-
-def _spell(seen: str) -> bytes | None:
-    """The URL in ASCII; None where its host is none. An ASCII host stays as it is written."""
-    web = _WEB.match(seen)
-    host = _HOST.fullmatch(web[2]) if web else None
-    if web is None or host is None:
-        return None
-    name = host[1] if host[1].isascii() else _to_ascii(host[1])
-    if name is None:
-        return None
-    authority = f"{seen[: web.start(2)]}{name}{host[2] or ''}"
-    rest = seen[web.end(2) :].replace(" ", "%20")
-    if not rest.isascii():
-        rest = _NON_ASCII.sub(lambda run: quote(run[0], safe=""), rest)
-    return (authority + rest).encode("ascii")
-
-
-_NON_ASCII = re.compile("[^\x00-\x7f]+")
+    return "user in URL" if _WEB.match(seen) else "no host"
 
 
 def _to_ascii(host: str) -> str | None:
+    """A host in ASCII, an ASCII one as it is written; None where it is no host name."""
+    if host.isascii():
+        return host
     try:
         return idna.encode(host, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):

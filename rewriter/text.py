@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from html import escape
 
 from rewriter.charset import mask_shifted
-from rewriter.contract import Own, Skipped
-from rewriter.plan import Slot
+from rewriter.contract import Own, Part, Skipped
+from rewriter.plan import SHOWN, Slot
 from rewriter.targets import Exempt, read_target
 
 _URL = re.compile(rb"(?<![\w+.\-])https?://[!-;=?-~]+", re.IGNORECASE)
@@ -21,7 +21,13 @@ _BRACKETS = {b")": b"(", b"]": b"[", b"}": b"{"}
 
 
 def find_links(
-    decoded: bytes, exempt: Exempt, own: Own | None, skipped: list[Skipped], *, clicks: bool
+    decoded: bytes,
+    part: Part,
+    exempt: Exempt,
+    own: Own | None,
+    skipped: list[Skipped],
+    *,
+    clicks: bool,
 ) -> Iterator[Slot]:
     """The URLs that change, in order; with `clicks`, those left alone go to `skipped`."""
     if not clicks and own is None:
@@ -34,18 +40,18 @@ def find_links(
             yield Slot(start, end, new=target)
         elif clicks:
             read = _read(view, url, start, match.end(), exempt)
-            if isinstance(read, Skipped):
-                skipped.append(read)
+            if isinstance(read, str):
+                skipped.append(Skipped(part.number, url[:SHOWN], read))
             else:
                 yield Slot(start, end, target=read, html=escape(url))
 
 
-def _read(view: bytes, url: str, start: int, end: int, exempt: Exempt) -> bytes | Skipped:
-    """The URL as it is written: nothing is decoded in plain text."""
+def _read(view: bytes, url: str, start: int, end: int, exempt: Exempt) -> bytes | str:
+    """The target of a URL as it is written (nothing is decoded in plain text), or a rule."""
     after = view[end : end + 1]
     opened = view[start - 1 : start] == b"<" and after != b">"
     if opened or (after and after[0] > 0x7E):
-        return Skipped(url, "end unclear")
+        return "end unclear"
     return read_target(escape(url), exempt)
 
 

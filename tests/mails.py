@@ -7,7 +7,7 @@ import binascii
 import re
 from dataclasses import dataclass, field
 
-from rewriter import Rewritten, Tracking, rewrite
+from rewriter import Rewritten, Tracking, Untouched, rewrite
 
 OWN_HOST = "t.example.com"
 BOTH = Tracking(opens=True, clicks=True, own_hosts=frozenset({OWN_HOST}))
@@ -69,5 +69,18 @@ def targets(html: bytes | str, **options: str | None) -> list[str]:
 
 
 def rules(html: bytes | str) -> list[str]:
-    """The rules by which links of a piece of HTML are left alone, in order."""
-    return [skipped.rule for skipped in rewrite(mail(html), tracking=BOTH, links=Mint()).skipped]
+    """The rules by which a piece of HTML or links of it are left alone, in order."""
+    return rules_of(rewrite(mail(html), tracking=BOTH, links=Mint()))
+
+
+def rules_of(result: Rewritten | Untouched) -> list[str]:
+    """The rules by which parts were left alone, then those of links."""
+    return [rule for part in result.parts if (rule := part.rule)] + [
+        skipped.rule for skipped in result.skipped
+    ]
+
+
+def reason_of(result: Rewritten | Untouched) -> str:
+    """Why a message went out as it came."""
+    assert isinstance(result, Untouched), result
+    return result.reason
