@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rewriter.labels import read_label
 from rewriter.span import Span
@@ -69,8 +69,7 @@ class Part:
     rule: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A wrapped link: where it leads, and the HTML between its tags (at most 500 characters)."""
 
     ordinal: int

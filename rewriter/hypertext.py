@@ -10,7 +10,14 @@ from rewriter.contract import Own, Part, Skipped
 from rewriter.entities import decode_attribute, encode_attribute
 from rewriter.markup import Anchor, read_markup
 from rewriter.plan import SHOWN, Slot
-from rewriter.targets import Exempt, is_own, opts_out, read_target, shows_another_site
+from rewriter.targets import (
+    OPT_OUTS,
+    Exempt,
+    is_own,
+    means_no_tracking,
+    read_target,
+    shows_another_site,
+)
 
 # Gmail cuts a message off past 102 kB, and with it what stands at its end.
 CLIPPED = 100_000
@@ -71,17 +78,17 @@ class Hypertext:
 
     def _link(self, anchor: Anchor, nth: int | None, *, clicks: bool) -> Slot | Skipped:
         href = anchor.attributes[b"href"]
-        start, end, name = href.value.start, href.value.end, href.name
-        values = self._values(anchor)
-        value = self._text(values[b"href"])
+        name, start, end = href
+        written = self._decoded[start:end]
+        value = self._text(written)
         if value is None:
-            return self._skip(values[b"href"].decode("latin-1"), "undecodable")
+            return self._skip(written.decode("latin-1"), "undecodable")
         if self._own and (old := self._own.target(decode_attribute(value).strip())):
             return Slot(start, end, new=encode_attribute(old), name=name, nth=nth)
-        if opts_out(values):
+        if self._opts_out(anchor):
             return self._skip(value, "opt-out")
-        if clicks and value.isascii() and _NOTRACK.match(values[b"href"]):
-            plain = _NOTRACK.sub(rb"\1", values[b"href"], count=1)
+        if clicks and value.isascii() and _NOTRACK.match(written):
+            plain = _NOTRACK.sub(rb"\1", written, count=1)
             return Slot(start, end, new=plain, name=name, nth=nth)
         target = read_target(value, self._exempt)
         if isinstance(target, str) or not clicks:
@@ -94,11 +101,13 @@ class Hypertext:
     def _skip(self, value: str, rule: str) -> Skipped:
         return Skipped(self._part, value[:SHOWN], rule)
 
-    def _values(self, anchor: Anchor) -> dict[bytes, bytes]:
-        return {
-            name: self._decoded[attribute.value.start : attribute.value.end]
-            for name, attribute in anchor.attributes.items()
-        }
+    def _opts_out(self, anchor: Anchor) -> bool:
+        marks = anchor.attributes.keys() & OPT_OUTS.keys()
+        return any(means_no_tracking(mark, self._value(anchor, mark)) for mark in marks)
+
+    def _value(self, anchor: Anchor, name: bytes) -> bytes:
+        _, start, end = anchor.attributes[name]
+        return self._decoded[start:end]
 
     def _text(self, value: bytes) -> str | None:
         try:
@@ -114,7 +123,7 @@ class Hypertext:
 
     def _is_pixel(self, image: Anchor) -> bool:
         """Whether an image is a pixel of ours to take out; without `own` it only counts as one."""
-        source = decode_attribute(self._text(self._values(image)[b"src"]) or "").strip()
+        source = decode_attribute(self._text(self._value(image, b"src")) or "").strip()
         if self._own:
             return self._own.is_pixel(source)
         if is_own(source, self._exempt):

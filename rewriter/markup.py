@@ -18,28 +18,28 @@ from rewriter.span import Span
 _WS = rb"[ \t\n\f\r]"
 _RAW_TEXT = (b"style", b"script", b"textarea", b"title", b"xmp", b"iframe", b"noembed", b"noframes")
 
-# A tag in the usual spelling, in one step. Its character classes exclude each other, so that a tag
-# it does not fit costs one more pass of that tag, and no more.
-_VALUE = rb"""(?:"[^"]*"|'[^']*'|[^ \t\n\f\r<>"'=`]+(?=[ \t\n\f\r>]))"""
-_TAG = (
-    rb"""</?[a-z][^ \t\n\f\r/<>"'=]*"""
-    rb"""(?:[ \t\n\f\r/][^<>"'=]{0,80}(?<![ \t\n\f\r/])=""" + _VALUE + rb"""){0,30}"""
-    rb"""(?:[ \t\n\f\r/][^<>"'=]{0,80})?>"""
+# A tag in the usual spelling, in one step. Nothing is tried twice (all is possessive), so that a
+# tag it does not fit costs one more pass of that tag, and no more.
+_VALUE = rb"""(?:"[^"]*+"|'[^']*+'|[^ \t\n\f\r<>"'=`]++(?=[ \t\n\f\r>]))"""
+_GAP = rb"""[ \t\n\f\r/][^<>"'=]{0,80}+"""
+_NAME_REST = rb"""[a-z][^ \t\n\f\r/<>"'=]*+"""
+_TAG_REST = (
+    rb"(?:>|(?:" + _GAP + rb"(?<![ \t\n\f\r/])=" + _VALUE + rb"){0,30}+(?:" + _GAP + rb")?+>)"
 )
-_NOTABLE = rb"a|area|body|html|frameset|plaintext|" + b"|".join(_RAW_TEXT)
+_NOTABLE = rb"a(?:rea)?|body|html|frameset|plaintext|" + b"|".join(_RAW_TEXT)
 
 
-def _dull(notable: bytes, prefixes: bytes = b"(?!)") -> re.Pattern[bytes]:
+def _dull(notable: bytes) -> re.Pattern[bytes]:
     """All that is of no interest, up to the next "<" that is: always matches, perhaps nothing."""
-    interest = rb"<(?:/?(?=[abefhinpstx])(?:" + notable + rb")[ \t\n\f\r/>]|" + prefixes + rb")"
-    return re.compile(rb"[^<]*(?:(?!" + interest + rb")" + _TAG + rb"[^<]*)*", re.IGNORECASE)
+    name = rb"(?!(?:" + notable + rb")[ \t\n\f\r/>])" + _NAME_REST
+    return re.compile(rb"[^<]*+(?:</?" + name + _TAG_REST + rb"[^<]*+)*+", re.IGNORECASE)
 
 
 _DULL = _dull(_NOTABLE)
 _DULL_BUT_IMAGES = _dull(_NOTABLE + b"|img")
 # In Outlook's conditional comments VML shapes carry links as well.
-_DULL_IN_COMMENT = _dull(_NOTABLE, b"/?v:")
-_NAME = re.compile(rb"<(/?)([a-zA-Z][^ \t\n\f\r/>]*)")
+_DULL_IN_COMMENT = _dull(_NOTABLE + rb"|v:[^ \t\n\f\r/>]*+")
+_NAME = re.compile(rb"<(/?)([a-zA-Z][^ \t\n\f\r/>]*)(>?)")
 _ATTRIBUTE = re.compile(
     rb"[ \t\n\f\r/]*(?:(>)|([^ \t\n\f\r/>][^ \t\n\f\r/>=]*)"
     rb"(?:"
@@ -59,10 +59,11 @@ _RAW_END = {
 
 
 class Attribute(NamedTuple):
-    """An attribute's name begins at `name`; `value` is what stands within the quotes, if any do."""
+    """An attribute's name begins at `name`, its value is `start` to `end`, without any quotes."""
 
     name: int
-    value: Span
+    start: int
+    end: int
 
 
 @dataclass(slots=True)
@@ -119,17 +120,17 @@ class _Reader:
             at = dull.match(view, at, end).end()  # type: ignore[union-attr]
             if at >= end:
                 return self._close(end)
-            after = self._step(at, end, in_comment=in_comment)
+            if name := _NAME.match(view, at, end):
+                after = self._tag(name, end, in_comment=in_comment)
+            else:
+                after = self._markup(at, end)
             if after is None:
                 self._close(end)
                 return False
             at = after
 
-    def _step(self, at: int, end: int, *, in_comment: bool) -> int | None:
-        """Reads what begins with the "<" at `at`; where it ends, or None if it never does."""
-        name = _NAME.match(self._view, at, end)
-        if name is not None:
-            return self._tag(name, end, in_comment=in_comment)
+    def _markup(self, at: int, end: int) -> int | None:
+        """Reads what begins with the "<" at `at` and is no tag; where it ends, or None."""
         if self._view.startswith(b"<!--", at):
             return self._comment(at, end)
         if self._view[at + 1 : at + 2] in (b"!", b"?", b"/") and at + 2 < end:
@@ -151,7 +152,7 @@ class _Reader:
     def _tag(self, name: re.Match[bytes], end: int, *, in_comment: bool) -> int | None:
         is_end, tag = bool(name[1]), name[2].lower()
         attributes: dict[bytes, Attribute] = {}
-        close = self._attributes(name.end(), end, attributes)
+        close = name.end() if name[3] else self._attributes(name.end(), end, attributes)
         if close is None:
             return None
         if is_end:
@@ -204,6 +205,8 @@ class _Reader:
         while match := _ATTRIBUTE.match(view, at, end):
             group, at = match.lastindex or 2, match.end()
             if group == 1:
+                if len(found) > _MAX_ATTRIBUTES:
+                    raise Doubt("too many attributes")
                 return at
             if group == 2 and (equals := _EQUALS.match(view, at, end)):
                 at = equals.end()
@@ -211,8 +214,6 @@ class _Reader:
                     return None  # a quote that never ends
             name = match[2].lower()
             if name not in found:
-                value = Span(at, at) if group == 2 else Span(*match.span(group))
-                found[name] = Attribute(match.start(2), value)
-                if len(found) > _MAX_ATTRIBUTES:
-                    raise Doubt("too many attributes")
+                value = (at, at) if group == 2 else match.span(group)
+                found[name] = Attribute(match.start(2), *value)
         return None

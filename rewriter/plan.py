@@ -108,21 +108,21 @@ class _Copy:
 
     def edit(self, raw: bytes, document: Document, *, verified: bool) -> Iterator[transfer.Edit]:
         """A document's edits, with offsets from the message's start."""
-        put = verify.Put(document.shown)
+        put = None if verified else verify.Put(document.shown)
         edits = [*self._fill(document, put), *self._insert_pixel(document, put)]
         if not edits:
             return
         edits.sort(key=lambda edit: edit.start)
         encoded = list(document.body.encode(edits))
         begin, end = document.part.body.start, document.part.body.end
-        if not verified:
+        if put is not None:
             result = document.body.decode(transfer.splice(raw[begin:end], encoded))
             verify.check_splice(document.body, edits, result)
             verify.check_document(result, put)
         for edit in encoded:
             yield transfer.Edit(edit.start + begin, edit.end + begin, edit.new)
 
-    def _fill(self, document: Document, put: verify.Put) -> list[transfer.Edit]:
+    def _fill(self, document: Document, put: verify.Put | None) -> list[transfer.Edit]:
         part, edits = document.part.number, list[transfer.Edit]()
         for slot in document.slots:
             new = slot.new if slot.target is None else self._click(slot.target)
@@ -136,18 +136,21 @@ class _Copy:
                 self.restored.append(Restored(part, plain or None))
             else:
                 self.links.append(Link(len(self.links), slot.target, slot.html, part))
-            put.note(slot.nth, new, in_tag=slot.name is not None)
+            if put is not None:
+                put.note(slot.nth, new, in_tag=slot.name is not None)
             edits.append(edit)
         return edits
 
     def _click(self, target: bytes) -> bytes:
         return _check_minted(self._mint.click(target, len(self.links)))
 
-    def _insert_pixel(self, document: Document, put: verify.Put) -> Sequence[transfer.Edit]:
+    def _insert_pixel(self, document: Document, put: verify.Put | None) -> Sequence[transfer.Edit]:
         if document.pixel is None:
             return ()
         url = _check_minted(self._mint.pixel()).decode("ascii")
-        put.pixel, self.pixel = url, document.part.number
+        self.pixel = document.part.number
+        if put is not None:
+            put.pixel = url
         new = PIXEL.format(url).encode("ascii")
         return [transfer.Edit(document.pixel, document.pixel, new, block=True)]
 

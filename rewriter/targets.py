@@ -8,7 +8,7 @@ ASCII form, other characters percent-encoded as UTF-8. Anything else in it stays
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -21,7 +21,7 @@ from rewriter.entities import decode_attribute
 
 MAX_TARGET = 8_000
 
-_DROPPED = str.maketrans("", "", "\t\n\r")
+_DROPPED = re.compile("[\t\n\r]+")
 _NON_ASCII = re.compile("[^\x00-\x7f]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 # Merge fields that a mailing service fills in later: {{x}}, {%x%}, *|X|*, %%x%%, <%x%>, ${x}, %x%.
@@ -33,7 +33,7 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:%\s\"<>^`{|}]+)(:[0-9]*)?")
 
 # Attributes by which a sender keeps one link from being tracked, as the mailing services name
 # them; the value that means so, or None for any.
-_OPT_OUTS: dict[bytes, tuple[bytes, ...] | None] = {
+OPT_OUTS: dict[bytes, tuple[bytes, ...] | None] = {
     b"clicktracking": (b"off",),  # SendGrid
     b"disable-tracking": (b"true", b""),  # Mailgun
     b"data-pm-no-track": None,  # Postmark
@@ -59,20 +59,20 @@ class Exempt:
     url_text: bool = False
 
 
-def opts_out(attributes: Mapping[bytes, bytes]) -> bool:
-    """Whether a link's attributes (names in lower case) say that it is not to be tracked."""
-    for name in attributes.keys() & _OPT_OUTS.keys():
-        values = _OPT_OUTS[name]
-        if values is None or attributes[name].strip().lower() in values:
-            return True
-    return False
+def means_no_tracking(mark: bytes, value: bytes) -> bool:
+    """Whether one of `OPT_OUTS`, set to `value`, keeps its link from being tracked."""
+    values = OPT_OUTS[mark]
+    return values is None or value.strip().lower() in values
 
 
 def read_target(value: str, exempt: Exempt) -> bytes | str:
     """The target of an href written as `value`: printable ASCII. A `str` is the rule against it."""
-    seen = decode_attribute(value).strip(" \t\n\f\r").translate(_DROPPED)
+    seen = decode_attribute(value).strip(" \t\n\f\r")
+    if control := _CONTROL.search(seen):
+        seen = _DROPPED.sub("", seen)
+        control = _CONTROL.search(seen)
     web = _WEB.match(seen)
-    if web is None or "@" in web[2] or _PLACEHOLDER.search(seen) or _CONTROL.search(seen):
+    if web is None or control or "@" in web[2] or _PLACEHOLDER.search(seen):
         return _refusal(seen)
     host = _HOST.fullmatch(web[2])
     name = _to_ascii(host[1]) if host else None

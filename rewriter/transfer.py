@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
@@ -136,60 +136,68 @@ class Identity:
         return Edit(start, after, new)
 
 
-_QP_LONGEST = 65_536  # of a line; longer ones are no text, and would cost quadratic time
-_QP_MALFORMED = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n)|\r(?!\n)")
-_QP_TRAILING = (b" \n", b" \r\n", b"\t\n", b"\t\r\n")
+_QP_MALFORMED = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*+\r?\n)")
+# A line's end behind white space. The search leaps from one "\n" to the next.
+_QP_PADDED = re.compile(rb"\n(?:(?<=[ \t]\n)|(?<=[ \t]\r\n))")
+_QP_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+_QP_SOFT_BREAK = re.compile(rb"=\r?\n")
 
 
 class QuotedPrintable:
-    """Quoted-printable (RFC 2045 §6.7): mapped line by line, edited within its lines."""
+    """Quoted-printable (RFC 2045 §6.7), edited within its lines.
 
-    __slots__ = ("_encoded", "_newline", "_sizes", "_starts", "decoded")
+    Where a decoded byte stands follows from the escapes and soft line breaks before it: they are
+    counted, from one edit to the next. `_text` is the body without the white space at lines' ends,
+    which means nothing (§6.7 (3)): it was cut out at `_cuts`, up to each of which `_lost` bytes
+    were.
+    """
+
+    __slots__ = ("_cuts", "_encoded", "_lost", "_newline", "_text", "decoded")
 
     def __init__(self, encoded: bytes, newline: bytes) -> None:
-        if _QP_MALFORMED.search(encoded):
+        if _QP_MALFORMED.search(encoded) or encoded.count(b"\r") != encoded.count(b"\r\n"):
             raise Doubt("malformed quoted-printable")
         self._encoded, self._newline = encoded, newline
-        self.decoded = self.decode(encoded)
-        lines = [line + b"\n" for line in encoded.split(b"\n")]
-        lines[-1] = lines[-1][:-1]
-        if max(map(len, lines)) > _QP_LONGEST:
-            raise Doubt("overlong line in quoted-printable")
-        self._starts = [0, *accumulate(map(len, lines))]
-        self._sizes = [0, *accumulate(map(_decoded_size, lines))]
-        if self._sizes[-1] != len(self.decoded):
+        padding = _find_padding(encoded)
+        self._lost = [0, *accumulate(gap.end - gap.start for gap in padding)]
+        self._cuts = [gap.start - lost for gap, lost in zip(padding, self._lost, strict=False)]
+        self._text = splice(encoded, padding)
+        self.decoded = binascii.a2b_qp(self._text)
+        overhead = 2 * self._text.count(b"=") + self._text.count(b"=\r\n")
+        if len(self._text) - overhead != len(self.decoded):
             raise Doubt("malformed quoted-printable")
 
     def fits(self, edit: Edit, before: Sequence[Edit]) -> bool:
         return True
 
     def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
+        known = at = 0  # the decoded byte number `known` stands at `at`
         for edit in edits:
-            start = end = self._locate(edit.start)
+            at, known = self._advance(at, edit.start - known), edit.start
+            start = end = self._locate(at)
             if edit.end > edit.start:
                 # It ends where its last byte does, before a soft break that may follow.
-                last = self._locate(edit.end - 1)
-                end = last + (3 if self._encoded[last] == 0x3D else 1)
+                at, known = self._advance(at, edit.end - 1 - known), edit.end - 1
+                end = self._locate(at) + (3 if self._text[at] == 0x3D else 1)
             yield Edit(start, end, self._wrap(edit.new, start, end))
 
     def decode(self, encoded: bytes) -> bytes:
-        if encoded.endswith((b" ", b"\t")) or any(mark in encoded for mark in _QP_TRAILING):
-            # White space at a line's end is not part of the text, RFC 2045 §6.7 (3).
-            lines = encoded.replace(b"\r\n", b"\n").split(b"\n")
-            return binascii.a2b_qp(self._newline.join(line.rstrip(b" \t") for line in lines))
-        return binascii.a2b_qp(encoded)
+        return binascii.a2b_qp(splice(encoded, _find_padding(encoded)))
 
-    def _locate(self, offset: int) -> int:
-        """Where the decoded byte at `offset` stands in the encoded bytes.
-
-        Every escape before it stands in two bytes more than it means, and moves it on by as much.
-        """
-        line = bisect_right(self._sizes, offset) - 1
-        begin = self._starts[line]
-        plain = at = begin + offset - self._sizes[line]
-        while (moved := plain + 2 * self._encoded.count(b"=", begin, at)) != at:
-            at = moved
+    def _advance(self, at: int, count: int) -> int:
+        """Where the byte stands that comes `count` decoded bytes after the one at `at`."""
+        begin, at, ahead = at, at, count
+        while ahead:
+            known, at = at, at + ahead
+            ahead = 2 * self._text.count(b"=", known, at)
+            ahead += self._text.count(b"=\r\n", max(begin, known - 2), at)
+        while soft := _QP_SOFT_BREAK.match(self._text, at):
+            at = soft.end()
         return at
+
+    def _locate(self, at: int) -> int:
+        """The place in the body of what stands at `at` in `_text`."""
+        return at + self._lost[bisect_left(self._cuts, at)]
 
     def _wrap(self, new: bytes, start: int, end: int) -> bytes:
         """`new` on soft-broken lines of its own, no escape cut in two."""
@@ -208,13 +216,11 @@ class QuotedPrintable:
         return soft.join(lines)
 
 
-def _decoded_size(line: bytes) -> int:
-    content = line.rstrip(b"\r\n")
-    ending = len(line) - len(content)
-    content = content.rstrip(b" \t")
-    if content.endswith(b"="):
-        return len(content) - 1 - 2 * (content.count(b"=") - 1)
-    return len(content) - 2 * content.count(b"=") + ending
+def _find_padding(encoded: bytes) -> Sequence[Edit]:
+    """White space at the ends of lines, to be cut out."""
+    if not encoded.endswith((b" ", b"\t")) and not _QP_PADDED.search(encoded):
+        return ()
+    return [Edit(*gap.span(), b"") for gap in _QP_PADDING.finditer(encoded)]
 
 
 class Base64:
@@ -227,7 +233,7 @@ class Base64:
         self._text = encoded.strip(b" \t\r\n")
         try:
             self.decoded = binascii.a2b_base64(
-                self._text.replace(b"\r\n", b"").replace(b"\n", b""), strict_mode=True
+                self._text.translate(None, b"\r\n"), strict_mode=True
             )
         except binascii.Error:
             raise Doubt("malformed base64") from None

@@ -87,7 +87,7 @@ def _read(view: bytes) -> _Found:
     """Reads a document by lxml: the links of its anchors, its images and comments."""
     # A parser of its own, since parsers hold state; a root of our own, since a document may be
     # nothing but a comment. What follows </html> becomes a sibling of the root.
-    parser = etree.HTMLParser(encoding="iso-8859-1", huge_tree=True)
+    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, collect_ids=False)
     root = etree.fromstring(b"<html>" + view, parser)
     found = _Found()
     for top in (*root.itersiblings(preceding=True), root, *root.itersiblings()):

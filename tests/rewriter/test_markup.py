@@ -14,7 +14,7 @@ from rewriter.markup import Findings, read_markup
 def hrefs(html: bytes) -> list[bytes]:
     found = read_markup(html)
     return [
-        html[anchor.attributes[b"href"].value.start : anchor.attributes[b"href"].value.end]
+        html[anchor.attributes[b"href"].start : anchor.attributes[b"href"].end]
         for anchor in found.anchors
         if b"href" in anchor.attributes
     ]
