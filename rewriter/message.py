@@ -8,6 +8,7 @@ as it came.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rewriter import charset, mime, transfer
@@ -48,13 +49,12 @@ def plan(raw: bytes, *, tracking: Tracking, own: Own | None = None) -> Plan | Un
     try:
         structure = mime.read_structure(raw)
         finder = _Finder(raw, structure.unsubscribe, tracking, own)
-        for part in structure.parts:
-            finder.read(part)
+        documents = finder.read(structure.parts)
     except Doubt as doubt:
         return Untouched(doubt.reason)
     parts, skipped = tuple(finder.parts), tuple(finder.skipped)
-    if finder.documents:
-        return Plan(raw, parts, tuple(finder.documents), skipped)
+    if documents:
+        return Plan(raw, parts, documents, skipped)
     if not (tracking.opens or tracking.clicks):
         return Untouched("tracking is off", skipped, parts)
     has_html = any(part.media_type == "text/html" for part in parts)
@@ -62,7 +62,7 @@ def plan(raw: bytes, *, tracking: Tracking, own: Own | None = None) -> Plan | Un
 
 
 class _Finder:
-    """Finds what may change, part by part; the pixel goes into the first part that takes it."""
+    """Finds what may change, part by part."""
 
     def __init__(
         self, raw: bytes, unsubscribe: frozenset[bytes], tracking: Tracking, own: Own | None
@@ -72,12 +72,26 @@ class _Finder:
         self._own = own
         hosts = frozenset(host.lower().rstrip(".") for host in tracking.own_hosts)
         self._exempt = Exempt(hosts, unsubscribe, url_text=tracking.wrap_url_text)
-        self._wants_pixel = tracking.opens
+        self._has_pixel = False
         self.parts: list[Part] = []
-        self.documents: list[Document] = []
         self.skipped: list[Skipped] = []
 
-    def read(self, part: Part) -> None:
+    def read(self, parts: Sequence[Part]) -> tuple[Document, ...]:
+        """The documents that may change; the first that takes it gets the pixel, if one may."""
+        documents: list[Document] = []
+        for part in parts:
+            document = self._read(part)
+            if document is not None:
+                documents.append(document)
+        taken = self._has_pixel
+        for index, document in enumerate(documents):
+            if document.pixel is not None:
+                documents[index] = replace(document, pixel=None) if taken else document
+                taken = True
+        return tuple(each for each in documents if each.slots or each.pixel is not None)
+
+    def _read(self, part: Part) -> Document | None:
+        document = None
         if part.rule is None:
             read = self._read_html if part.media_type == "text/html" else self._read_text
             try:
@@ -87,20 +101,19 @@ class _Finder:
                     raise
                 part = replace(part, rule=doubt.reason)
             else:
-                if document.slots or document.pixel is not None:
-                    self.documents.append(document)
-                elif document.shown is None and not self._tracking.text_links:
+                if document.shown is None and not (document.slots or self._tracking.text_links):
                     part = replace(part, rule="plain text")
         self.parts.append(part)
+        return document
 
     def _read_html(self, part: Part) -> Document:
         body = self._open(part)
         found = Hypertext(body.decoded, part, self._exempt, self._own)
         links = found.links(clicks=self._tracking.clicks)
         slots = sorted(links, key=lambda slot: slot.start)
-        pixel = found.place_pixel() if self._wants_pixel else None
+        pixel = found.place_pixel() if self._tracking.opens else None
         self.skipped += found.skipped
-        self._wants_pixel = self._wants_pixel and pixel is None and not found.has_pixel
+        self._has_pixel = self._has_pixel or found.has_pixel
         return Document(part, body, slots, pixel, found.shown)
 
     def _read_text(self, part: Part) -> Document:
@@ -114,10 +127,10 @@ class _Finder:
             raise Doubt("charset")
         encoded = self._raw[part.body.start : part.body.end]
         body = transfer.open_body(part.encoding, encoded, part.newline)
+        if _PGP.search(body.decoded):
+            raise Doubt("inline PGP", of_message=True)
         if len(body.decoded) > self._tracking.max_html:
             raise Doubt("text too large")
         if b"\x00" in body.decoded:
             raise Doubt("NUL bytes")
-        if _PGP.search(body.decoded):
-            raise Doubt("inline PGP", of_message=True)
         return body

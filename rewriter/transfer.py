@@ -171,15 +171,18 @@ class QuotedPrintable:
         return True
 
     def encode(self, edits: Sequence[Edit]) -> Iterator[Edit]:
-        known = at = 0  # the decoded byte number `known` stands at `at`
+        known = at = end = 0  # the decoded byte number `known` stands at `at`
         for edit in edits:
             at, known = self._advance(at, edit.start - known), edit.start
-            start = end = self._locate(at)
+            before, start = end, self._locate(at)
+            end = start
             if edit.end > edit.start:
                 # It ends where its last byte does, before a soft break that may follow.
                 at, known = self._advance(at, edit.end - 1 - known), edit.end - 1
                 end = self._locate(at) + (3 if self._text[at] == 0x3D else 1)
-            yield Edit(start, end, self._wrap(edit.new, start, end))
+            moved = self._make_room(before, start)
+            new = self._encoded[moved:start] + edit.new.replace(b"=", b"=3D")
+            yield Edit(moved, end, self._wrap(new, moved, end))
 
     def decode(self, encoded: bytes) -> bytes:
         return binascii.a2b_qp(splice(encoded, _find_padding(encoded)))
@@ -199,10 +202,16 @@ class QuotedPrintable:
         """The place in the body of what stands at `at` in `_text`."""
         return at + self._lost[bisect_left(self._cuts, at)]
 
-    def _wrap(self, new: bytes, start: int, end: int) -> bytes:
-        """`new` on soft-broken lines of its own, no escape cut in two."""
-        soft = b"=" + self._newline
-        text, lines, at = new.replace(b"=", b"=3D"), [], 0
+    def _make_room(self, before: int, start: int) -> int:
+        """`start`, or a character before it where its line has no room for a soft break."""
+        begin = max(before, self._encoded.rfind(b"\n", max(0, start - 77), start) + 1)
+        if start - begin != _QP_LIMIT:
+            return start
+        return start - (3 if self._encoded[start - 3] == 0x3D else 1)
+
+    def _wrap(self, text: bytes, start: int, end: int) -> bytes:
+        """`text`, encoded, on soft-broken lines of its own, no escape cut in two."""
+        soft, lines, at = b"=" + self._newline, list[bytes](), 0
         while at < len(text):
             cut = text[at : at + _QP_LIMIT - 1]
             escape = cut.rfind(b"=", len(cut) - 2) if at + len(cut) < len(text) else -1

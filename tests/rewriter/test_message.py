@@ -92,6 +92,21 @@ def test_a_second_pass_changes_nothing_row_78() -> None:
     assert {skipped.rule for skipped in second.skipped} == {"own host", "own pixel"}
 
 
+def test_a_pixel_of_ours_in_any_part_is_the_only_one_row_78() -> None:
+    parts = [f"Content-Type: text/html\r\n\r\n<p>x</p>{pixel}".encode() for pixel in ("", IMAGE)]
+    result = rewrite(multipart(*parts), tracking=OPENS, links=Mint())
+    assert rules_of(result) == ["own pixel"]
+    assert reason_of(result) == "nothing to track"
+
+
+def test_inline_pgp_costs_the_message_even_in_a_part_that_is_too_large() -> None:
+    small = Tracking(opens=True, clicks=True, max_html=40)
+    pgp = b"Content-Type: text/plain\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n" + b"x" * 40
+    html = b"Content-Type: text/html\r\n\r\n<p>x</p>"
+    result = rewrite(multipart(html, pgp), tracking=small, links=Mint())
+    assert reason_of(result) == "inline PGP"
+
+
 def test_the_url_that_unsubscribes_is_left_alone_rows_48_and_49() -> None:
     header = b"List-Unsubscribe: <mailto:u@e.com>,\r\n <http://e.com/u\r\n ?id=1>\r\n"
     raw = header + mail(f'{LINK}<a href="http://e.com/u?id=1">stop</a>')

@@ -97,6 +97,19 @@ def test_a_line_that_would_grow_past_the_limit_is_broken_within_its_tags() -> No
     assert result.replace(b"\r\n", b" ").replace(url, b"http://e.com/") == line
 
 
+@pytest.mark.parametrize("tail", [b"x", b"=C3"])
+@pytest.mark.parametrize("rest", [b"", b"\r\n<p>y</p>"])
+def test_a_full_line_of_quoted_printable_has_no_room_for_a_soft_break_row_71(
+    tail: bytes, rest: bytes
+) -> None:
+    encoded = b"x" * (76 - len(tail)) + tail + rest
+    body = open_body("quoted-printable", encoded, b"\r\n")
+    at = len(body.decoded) - len(rest)
+    result = splice(encoded, list(body.encode([Edit(at, at, b"<new>")])))
+    assert body.decode(result) == body.decoded[:at] + b"<new>" + rest
+    assert max(map(len, result.split(b"\r\n"))) <= 76
+
+
 def test_short_lines_are_not_broken() -> None:
     line = b'<a href="http://e.com/">x</a>'
     body = open_body("7bit", line, b"\n")
