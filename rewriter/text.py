@@ -57,11 +57,12 @@ def _read(view: bytes, url: str, start: int, end: int, exempt: Exempt) -> bytes 
 
 def _trim(url: bytes) -> bytes:
     """The URL without the punctuation of the sentence that holds it."""
-    while url:
-        last = url[-1:]
-        opening = _BRACKETS.get(last)
-        if last in _TRAILING or (opening and url.count(opening) < url.count(last)):
-            url = url[:-1]
-        else:
-            break
-    return url
+    unopened = {close: url.count(close) - url.count(begin) for close, begin in _BRACKETS.items()}
+    end = len(url)
+    while True:
+        last = url[end - 1 : end]
+        if unopened.get(last, 0) > 0:
+            unopened[last] -= 1
+        elif last not in _TRAILING:
+            return url[:end]
+        end -= 1

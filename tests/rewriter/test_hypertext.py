@@ -118,3 +118,9 @@ def test_only_one_pixel_for_all_parts_even_if_a_later_one_had_it() -> None:
 def test_links_in_comments_are_restored_too() -> None:
     html = f'<!--[if mso]><a href="https://{OWN_HOST}/c/a">x</a><![endif]-->'
     assert "http://e.com/?a&amp;b" in restored(html, a=b"http://e.com/?a&b")
+
+
+def test_an_href_that_its_charset_cannot_read_is_left_alone() -> None:
+    html = b'<a href="http://e.com/\xff">x</a>'
+    result = rewrite(mail(html), tracking=CLICKS, links=Mint())
+    assert rules_of(result) == ["undecodable"]

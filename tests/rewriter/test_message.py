@@ -148,6 +148,17 @@ def test_one_plan_renders_many_copies() -> None:
     assert first.replace(b"first", b"other") == other
 
 
+@pytest.mark.parametrize("encoding", ["8bit", "quoted-printable", "base64"])
+def test_a_verified_plan_renders_the_same_without_a_second_reading(encoding: str) -> None:
+    html = f"{LINK}<!--[if mso]>{LINK}<![endif]--><p>x</p>"
+    planned = plan(mail(html, encoding), tracking=BOTH)
+    assert not isinstance(planned, Untouched)
+    copy = planned.render(Mint())
+    assert isinstance(copy, Rewritten)
+    assert len(copy.links) == 2
+    assert planned.render(Mint(), verified=True) == copy
+
+
 @pytest.mark.parametrize(
     "url", ["https://t.example.com/a b", 'https://t"/', "ftp://x", "https://é/"]
 )

@@ -157,21 +157,23 @@ def test_an_outer_boundary_ends_an_inner_part() -> None:
     assert links(raw) == 2
 
 
-def test_depth_is_bounded() -> None:
+def nested(levels: int) -> bytes:
     raw = HTML
-    for _ in range(MAX_DEPTH):
-        raw = multipart(raw)
-    assert links(raw) == 1
-    # The same boundary on each level would end the outer one: an unlucky message is only odd.
-    assert (
-        reason(
-            b"".join(
-                b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (n, n)
-                for n in range(500)
-            )
-        )
-        == "multipart without its end"
-    )
+    for level in range(levels):
+        head = b'Content-Type: multipart/mixed; boundary="=%d="\r\n\r\n' % level
+        raw = head + b"--=%d=\r\n%b\r\n--=%d=--\r\n" % (level, raw, level)
+    return raw
+
+
+def test_depth_is_bounded() -> None:
+    assert links(nested(MAX_DEPTH)) == 1
+    assert reason(nested(MAX_DEPTH + 1)) == "nested too deep"
+    assert reason(nested(500)) == "nested too deep"
+
+
+def test_a_line_that_only_begins_like_a_delimiter_is_text() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + HTML
+    assert links(raw + b"\r\n--bc\r\n --b\r\n--b-\r\n" + LINK + b"\r\n--b--") == 2
 
 
 @pytest.mark.parametrize("newline", [b"\r\n", b"\n"])

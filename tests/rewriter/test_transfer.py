@@ -110,6 +110,20 @@ def test_a_full_line_of_quoted_printable_has_no_room_for_a_soft_break_row_71(
     assert max(map(len, result.split(b"\r\n"))) <= 76
 
 
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+def test_white_space_at_the_ends_of_lines_means_nothing_and_stays(newline: bytes) -> None:
+    encoded = newline.join([b"one \t", b"t=C3=A9o =  ", b"three", b"  ", b"four "])
+    body = open_body("quoted-printable", encoded, newline)
+    text = newline.join([b"one", b"t\xc3\xa9o three", b"", b"four"])
+    assert body.decoded == text
+    for at in range(len(text) + 1):
+        if text[at - 1 : at + 1] != b"\r\n":
+            edits = [Edit(at, at, b"<new>")]
+            result = splice(encoded, list(body.encode(edits)))
+            assert body.decode(result) == splice(text, edits)
+            assert result.replace(b"<new>", b"").count(b" ") == encoded.count(b" ")
+
+
 def test_short_lines_are_not_broken() -> None:
     line = b'<a href="http://e.com/">x</a>'
     body = open_body("7bit", line, b"\n")
