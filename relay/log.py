@@ -12,8 +12,14 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-# aiosmtpd logs what clients send, the base64 of passwords included.
-QUIET = {"mail.log": logging.WARNING, "aiosqlite": logging.WARNING, "asyncio": logging.WARNING}
+# aiosmtpd logs what clients send, the base64 of passwords included; BeautifulSoup warns of every
+# mail whose characters it cannot tell.
+QUIET = {
+    "mail.log": logging.WARNING,
+    "aiosqlite": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "bs4.dammit": logging.ERROR,
+}
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

@@ -8,6 +8,7 @@ from relay.log import mask
 
 PROGRAM = r"""
 import logging, structlog
+from bs4 import UnicodeDammit
 from relay.log import configure
 configure(level="info", form=FORM)
 log = structlog.get_logger()
@@ -15,6 +16,7 @@ log.debug("unseen")
 log.info("mail taken\r\nforged", raw=b"a\xff\x1b", n=3)
 logging.getLogger("aiohttp.server").warning("from %s", "aiohttp\x1b[2J")
 logging.getLogger("mail.log").info("AUTH c2VjcmV0")
+UnicodeDammit(b"\x81\xff\x8d\x90", is_html=True)  # warns, as of any mail in no charset at all
 try:
     raise RuntimeError("evil\x1b[2J")
 except RuntimeError:
