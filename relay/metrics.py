@@ -18,8 +18,12 @@ MESSAGE_SECONDS = Histogram(
 )
 REWRITES = Counter(
     "letterbell_rewrites",
-    "Messages by what the rewriter did: rewritten, untouched, failed.",
+    "Messages to be tracked, by what the rewriter did: rewritten, untouched, failed.",
     ["result"],
+)
+RESTORED = Counter(
+    "letterbell_restored",
+    "Links that left with their targets again, and pixels taken out: mostly of quoted mail.",
 )
 STORE_UNAVAILABLE = Counter(
     "letterbell_store_unavailable", "Messages sent untracked because they could not be recorded."

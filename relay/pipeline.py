@@ -4,13 +4,11 @@ The invariant: 2xx means that upstream has the message. Statistics never stand i
 cannot be rewritten leaves as it came, what cannot be recorded leaves untracked, both counted.
 """
 
-import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -18,7 +16,7 @@ from collector import store as records
 from collector.errors import StoreError, StoreUnavailable
 from collector.feed import Feed
 from collector.senders import Sender, SenderError, Senders
-from collector.tokens import MessageLinks, Tokens, mint_message_id
+from collector.tokens import mint_message_id
 from relay import controls, metrics
 from relay.auth import check_author
 from relay.controls import Wishes
@@ -26,17 +24,27 @@ from relay.envelope import Copy, Envelope, Refusal, Reply
 from relay.header import Field, read_fields, text_of, values
 from relay.log import mask
 from relay.policy import PlannedCopy, plan
+from relay.rewriting import Rewriting
 from relay.settlement import settle
 from relay.trace import check_loop, received
 from relay.upstream import Upstream
-from rewriter import Rewritten, Tracking, Untouched, rewrite
+from rewriter import Rewritten, Untouched
 
 log = structlog.get_logger()
 
-INLINE_OCTETS = 65_536  # larger messages are rewritten in a thread, off the event loop
 RECORD_TIMEOUT = 2.0  # seconds that a mail waits for its record
 MAX_SUBJECT = 200
 STATES: dict[int, records.State] = {2: "delivered", 4: "deferred", 5: "refused"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What is about to leave; `reason` says why it is not tracked, `restored` counts its mends."""
+
+    content: bytes
+    recorded: bool
+    reason: str | None
+    restored: int = 0
 
 
 class Pipeline:
@@ -50,28 +58,23 @@ class Pipeline:
         *,
         store: records.Store,
         senders: Senders,
-        tokens: Tokens,
+        rewriting: Rewriting,
         upstream: Upstream,
         feed: Feed,
-        public_url: str,
         hostname: str,
-        max_html: int = 2_000_000,
         show_client: bool = False,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         random_bits: Callable[[int], int] = secrets.randbits,
     ) -> None:
         self._store = store
         self._senders = senders
-        self._tokens = tokens
+        self._rewriting = rewriting
         self._upstream = upstream
         self._feed = feed
-        self._public_url = public_url
         self._hostname = hostname
         self._show_client = show_client
         self._now_ms = now_ms
         self._random_bits = random_bits
-        own = urlsplit(public_url).hostname or ""
-        self._tracking = Tracking(False, False, own_hosts=frozenset({own}), max_html=max_html)
 
     async def accept(self, envelope: Envelope) -> Reply:
         """The reply to DATA. Raises Refusal for a message that is not taken."""
@@ -94,13 +97,7 @@ class Pipeline:
         self, envelope: Envelope, fields: Sequence[Field], content: bytes, planned: PlannedCopy
     ) -> Reply:
         message_id = mint_message_id(self._now_ms(), self._random_bits(21))
-        recorded, tracking = False, planned.reason
-        if planned.reason is None:
-            result = await self._rewrite(content, planned, message_id)
-            sent = _sent(envelope, fields, result, message_id, self._now_ms())
-            recorded, tracking = await self._record(sent), sent.untracked_reason
-            if recorded and isinstance(result, Rewritten):
-                content = result.message
+        prepared = await self._prepare(envelope, fields, content, planned, message_id)
         trace = received(
             envelope,
             hostname=self._hostname,
@@ -111,11 +108,11 @@ class Pipeline:
             mail_from=envelope.mail_from,
             parameters=envelope.parameters,
             recipients=planned.recipients,
-            content=trace + content,
+            content=trace + prepared.content,
         )
         reply = settle(await self._upstream.send(copy))
         state = STATES[reply.code // 100]
-        if recorded:
+        if prepared.recorded:
             words = f"{reply.code} {reply.text.decode('ascii', 'replace')}"
             outcome = records.Outcome(at_ms=self._now_ms(), state=state, reply=words)
             tell = partial(self._feed.publish, envelope.sender.id, message_id)
@@ -128,11 +125,36 @@ class Pipeline:
             mail_from=mask(envelope.mail_from.decode("utf-8", "replace")),
             recipients=len(planned.recipients),
             octets=len(copy.content),
-            tracking=tracking or ("on" if recorded else "not recorded"),
+            tracking=prepared.reason or ("on" if prepared.recorded else "not recorded"),
+            restored=prepared.restored,
             state=state,
             code=reply.code,
         )
         return reply
+
+    async def _prepare(
+        self,
+        envelope: Envelope,
+        fields: Sequence[Field],
+        content: bytes,
+        planned: PlannedCopy,
+        message_id: int,
+    ) -> _Prepared:
+        """Rewrites as planned, and has it on record where it is to be tracked."""
+        result = await self._rewriting.copy(content, planned, message_id)
+        recorded, reason = False, planned.reason
+        if reason is None:
+            sent = _sent(envelope, fields, result, message_id, self._now_ms())
+            recorded, reason = await self._record(sent), sent.untracked_reason
+            if not recorded and isinstance(result, Rewritten):
+                # What is minted now would lead to no record. What others minted before is taken
+                # out all the same: that needs no store, and a quote is to give nobody away.
+                untracked = replace(planned, opens=False, clicks=False)
+                result = await self._rewriting.copy(content, untracked, message_id)
+        if isinstance(result, Untouched):
+            return _Prepared(content, recorded, reason)
+        metrics.RESTORED.inc(len(result.restored))
+        return _Prepared(result.message, recorded, reason, len(result.restored))
 
     async def _record(self, sent: records.Sent) -> bool:
         """Whether the message is on record; committed before it leaves, as hits come soon."""
@@ -146,24 +168,6 @@ class Pipeline:
             return False
         self._feed.publish(sent.sender_id, sent.message_id)
         return True
-
-    async def _rewrite(
-        self, content: bytes, planned: PlannedCopy, message_id: int
-    ) -> Rewritten | Untouched:
-        tracking = replace(self._tracking, opens=planned.opens, clicks=planned.clicks)
-        links = MessageLinks(self._tokens, self._public_url, message_id)
-        try:
-            if len(content) <= INLINE_OCTETS:
-                result = rewrite(content, tracking=tracking, links=links)
-            else:
-                result = await asyncio.to_thread(rewrite, content, tracking=tracking, links=links)
-        except Exception:
-            metrics.REWRITES.labels("failed").inc()
-            log.exception("rewriting failed", id=f"{message_id:x}")
-            return Untouched("internal error")
-        done = isinstance(result, Rewritten)
-        metrics.REWRITES.labels("rewritten" if done else "untouched").inc()
-        return result
 
     async def _current(self, sender: Sender) -> Sender:
         """The sender with the toggles and addresses of now. Refuses (550) one who is gone.
@@ -211,5 +215,12 @@ def _sent(
             records.SentLink(link.ordinal, link.target.decode("latin-1"), link.html)
             for link in links
         ),
-        untracked_reason=result.reason if isinstance(result, Untouched) else None,
+        untracked_reason=_reason(result),
     )
+
+
+def _reason(result: Rewritten | Untouched) -> str | None:
+    """Why nothing is tracked, if nothing is."""
+    if isinstance(result, Untouched):
+        return result.reason
+    return None if result.pixel or result.links else "nothing to track"

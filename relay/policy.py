@@ -1,7 +1,7 @@
 """What is tracked, for whom, and why: the sender's toggles and the message's own wishes.
 
-Pure. The message's wish beats the sender's toggle (DESIGN §6); off for both means that the copy is
-not rewritten at all. Where toggles are sticky, what the message said becomes the toggle.
+Pure. The message's wish beats the sender's toggle (DESIGN §6); off for both means that
+nothing of ours is put in. Where toggles are sticky, what the message said becomes the toggle.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,17 @@ from relay.envelope import Envelope, Recipient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCopy:
-    """Who gets it and how it is tracked; `reason` says why not, when neither is on."""
+    """Who gets it and how it is tracked; `reason` says why not, when neither is on.
+
+    Without `may_change` it leaves as it came whatever it holds; a copy that merely is not tracked
+    may still have quotes of our mail in it mended.
+    """
 
     recipients: tuple[Recipient, ...]
     opens: bool
     clicks: bool
     reason: str | None
+    may_change: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +39,19 @@ def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
     opens = sender.opens if wishes.opens is None else wishes.opens
     clicks = sender.clicks if wishes.clicks is None else wishes.clicks
     reason = None
-    if not envelope.mail_from:  # a bounce or a receipt: nobody wrote it to be read
+    written = bool(envelope.mail_from)  # else a bounce or a receipt: evidence, not a letter
+    if not written:
         opens, clicks, reason = False, False, "null sender"
     elif not (opens or clicks):
         asked = wishes.opens is False or wishes.clicks is False
         reason = "off for this message" if asked else "off for this sender"
-    copy = PlannedCopy(recipients=envelope.recipients, opens=opens, clicks=clicks, reason=reason)
+    copy = PlannedCopy(
+        recipients=envelope.recipients,
+        opens=opens,
+        clicks=clicks,
+        reason=reason,
+        may_change=written,
+    )
     return Plan(copies=(copy,), remember=_to_remember(sender, wishes))
 
 

@@ -43,6 +43,10 @@ def _public_url(url: str) -> str:
         raise ValueError('should be http(s):// and a host in ASCII, like "https://t.example.com"')
     if "?" in url or "#" in url or parts.username is not None:
         raise ValueError("should have no query, fragment or login: tokens are put behind its path")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("should have a port from 0 to 65535, or none") from None
     return url.rstrip("/")
 
 
@@ -106,6 +110,7 @@ class SmtpSettings(Table):
     max_connections_per_address: Count = 100
     certificate: Path | None = None
     key: Path | None = None
+    show_client: bool = False
     listen: tuple[ListenSettings, ...] = (ListenSettings(allow_plain_auth=True),)
 
     @model_validator(mode="after")
@@ -180,6 +185,9 @@ class TrackingSettings(Table):
     opens: bool = True
     clicks: bool = True
     max_html: Annotated[int, Field(ge=0)] = 2_000_000
+    text_links: bool = False
+    wrap_url_text: bool = False
+    detrack_quotes: bool = True
 
 
 class LogSettings(Table):

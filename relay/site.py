@@ -20,8 +20,9 @@ from collector.store import Store
 from collector.tokens import Key, Tokens
 from collector.verdict import EARLY_CLICK_MS
 from relay.pipeline import Pipeline
+from relay.rewriting import OFF, Rewriting
 from relay.upstream import Upstream, UpstreamHost
-from rewriter import read_label
+from rewriter import Tracking, read_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,9 @@ async def open_site(
     public_url: str,
     trusted_proxies: Networks = (),
     metrics_from: Networks = (),
-    max_html: int = 2_000_000,
+    tracking: Tracking = OFF,
+    detrack_quotes: bool = True,
+    show_client: bool = False,
     early_click: float = EARLY_CLICK_MS / 1000,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
@@ -56,15 +59,17 @@ async def open_site(
     feed = Feed()
     recorder = Recorder(store, feed, early_click=early_click)
     sessions = Upstream(upstream)
+    rewriting = Rewriting(
+        tokens=tokens, public_url=public_url, tracking=tracking, detrack_quotes=detrack_quotes
+    )
     pipeline = Pipeline(
         store=store,
         senders=senders,
-        tokens=tokens,
+        rewriting=rewriting,
         upstream=sessions,
         feed=feed,
-        public_url=public_url,
         hostname=hostname,
-        max_html=max_html,
+        show_client=show_client,
     )
     app = build_app(
         store=store,

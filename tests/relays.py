@@ -30,12 +30,14 @@ from collector.tokens import Key, Tokens
 from relay.auth import Accounts
 from relay.connections import Connections
 from relay.pipeline import Pipeline
+from relay.rewriting import Rewriting
 from relay.smtpd import Door, Service, Submission, listen
 from relay.upstream import Upstream, UpstreamHost
 
 PASSWORD = "correct horse"
 HOSTNAME = "relay.example.com"
 PUBLIC_URL = "https://t.example.com"
+TOKENS = Tokens([Key(1, b"k" * 32)])
 ADDRESSES = ("ana@example.com", "*@ana.example")
 PATIENCE = 20.0  # how long a test waits for what must come; never measured
 
@@ -307,7 +309,8 @@ async def running_relay(
     doors: dict[str, Door] | None = None,
     connections: Connections | None = None,
     accept: Callable[[Pipeline], Any] = lambda pipeline: pipeline.accept,
-    pipeline_options: dict[str, Any] | None = None,
+    rewriting: dict[str, Any] | None = None,
+    show_client: bool = False,
     **limits: Any,
 ) -> AsyncIterator[Relay]:
     """The relay with one listener a door; the door "plain" takes logins without TLS."""
@@ -322,12 +325,11 @@ async def running_relay(
     pipeline = Pipeline(
         store=store,
         senders=senders,
-        tokens=Tokens([Key(1, b"k" * 32)]),
+        rewriting=Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, **(rewriting or {})),
         upstream=upstream,
         feed=Feed(),
-        public_url=PUBLIC_URL,
         hostname=HOSTNAME,
-        **(pipeline_options or {}),
+        show_client=show_client,
     )
     service = Service(
         submission=Submission(hostname=HOSTNAME, **limits),

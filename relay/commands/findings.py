@@ -112,13 +112,19 @@ async def check_public_url(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("ok", f"http.public_url: {url}")
 
 
-async def check_pixel(settings: Settings) -> AsyncIterator[Finding]:
-    """What spam filters think of pixels (measured with SpamAssassin)."""
+async def check_tracking(settings: Settings) -> AsyncIterator[Finding]:
+    """What filters and mail programs think of pixels (measured with SpamAssassin) and links."""
     if settings.tracking.opens:
         yield Finding(
             "note",
             "tracking.opens: in HTML mail without any image the pixel costs 1.5 SpamAssassin "
             "points on average, in mail with an image none",
+        )
+    if settings.tracking.wrap_url_text:
+        yield Finding(
+            "note",
+            "tracking.wrap_url_text: mail programs and filters warn of links that show one address "
+            "and lead to another",
         )
 
 
@@ -143,5 +149,5 @@ CHECKS = (
     check_certificate,
     check_upstream,
     check_public_url,
-    check_pixel,
+    check_tracking,
 )

@@ -96,6 +96,17 @@ def test_environment_goes_over_the_file(config: Path, monkeypatch: pytest.Monkey
     assert [(listen.address, listen.port) for listen in settings.smtp.listen] == [("::1", 2525)]
 
 
+def test_a_switch_in_the_environment(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TRACKING__TEXT_LINKS", "TRACKING__WRAP_URL_TEXT", "SMTP__SHOW_CLIENT"):
+        monkeypatch.setenv(PREFIX + name, "true")
+    monkeypatch.setenv(f"{PREFIX}TRACKING__DETRACK_QUOTES", "false")
+    settings = load(write(config, LEAST))
+    assert settings.tracking.text_links
+    assert settings.tracking.wrap_url_text
+    assert settings.smtp.show_client
+    assert not settings.tracking.detrack_quotes
+
+
 def test_paths_are_relative_to_the_files_folder(config: Path, tmp_path: Path) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()
@@ -250,6 +261,8 @@ def test_refusals_name_the_key_the_value_and_the_mend(config: Path, text: str, s
         "https://t.example.com/#a",
         "https://me@t.example.com",
         "https://bücher.example",
+        "https://t.example.com:http",
+        "https://t.example.com:65536",
     ],
 )
 def test_public_url_must_be_plain(config: Path, url: str) -> None:

@@ -1,6 +1,7 @@
 """The whole walk of one message with the real store, rewriter and an upstream that keeps mail."""
 
 import asyncio
+import email
 import re
 import smtplib
 import sqlite3
@@ -11,11 +12,13 @@ from typing import Any
 
 import pytest
 import structlog
-from relays import PASSWORD, PATIENCE, PUBLIC_URL, Relay, Sink, running_relay
+from mails import encode
+from relays import PASSWORD, PATIENCE, PUBLIC_URL, TOKENS, Relay, Sink, running_relay
 
 from collector.stats import Stats
-from collector.tokens import Key, Tokens
+from collector.tokens import Key, MessageLinks, Tokens
 from relay import metrics
+from rewriter import Tracking
 
 HTML = (
     b"From: Ana <ana@example.com>\r\n"
@@ -78,11 +81,10 @@ async def bench(store_template: Path, tmp_path: Path) -> AsyncIterator[Bench]:
 async def test_tracked_recorded_delivered(bench: Bench) -> None:
     assert await bench.send() == "250 2.0.0 queued as 1"
     [row] = await bench.relay.messages()
-    tokens = Tokens([Key(1, b"k" * 32)])
     [click] = re.findall(rb'href="([^"]*)"', bench.received)
     [pixel] = re.findall(rb'<img src="([^"]*)"', bench.received)
-    clicked = tokens.read_click(click.decode().removeprefix(f"{PUBLIC_URL}/c/"))
-    opened = tokens.read_open(pixel.decode().removeprefix(f"{PUBLIC_URL}/o/"))
+    clicked = TOKENS.read_click(click.decode().removeprefix(f"{PUBLIC_URL}/c/"))
+    opened = TOKENS.read_open(pixel.decode().removeprefix(f"{PUBLIC_URL}/o/"))
     assert clicked
     assert opened
     assert clicked.target == b"https://example.org/a?b=1&c=2"
@@ -184,7 +186,7 @@ async def test_whatever_the_rewriter_raises_the_mail_goes_out(
     def broken(*_: object, **__: object) -> None:
         raise RecursionError("deep")
 
-    monkeypatch.setattr("relay.pipeline.rewrite", broken)
+    monkeypatch.setattr("relay.rewriting.rewrite", broken)
     before = metrics.REWRITES.labels("failed")._value.get()
     with structlog.testing.capture_logs() as logs:
         assert (await bench.send()).startswith("250 ")
@@ -248,3 +250,186 @@ async def test_all_or_nothing_for_several_recipients(bench: Bench) -> None:
     assert reply == "550 5.1.1 <eve@example.org>: no eve (nothing was sent to anyone)"
     assert bench.sink.mails == []
     await until_state(bench.relay, "refused")
+
+
+REPLY = (
+    b"From: Ana <ana@example.com>\r\n"
+    b"Subject: Re: words\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\n"
+    b"Content-Transfer-Encoding: %s\r\n"
+    b"\r\n"
+)
+ANSWER = b'<p>Yes: <a href="https://example.org/new">new</a></p>\r\n<blockquote>%s</blockquote>\r\n'
+ENCODINGS = ["8bit", "quoted-printable", "base64"]
+
+
+def body_of(raw: bytes) -> bytes:
+    """The HTML of a mail of one part."""
+    decoded = email.message_from_bytes(raw).get_payload(decode=True)
+    assert isinstance(decoded, bytes)
+    return decoded
+
+
+def answer(quoted: bytes, encoding: str = "8bit") -> bytes:
+    """A reply of ana's with the HTML of the mail it answers."""
+    return REPLY % encoding.encode() + encode(ANSWER % quoted, encoding)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("tracked", [True, False])
+async def test_a_reply_gives_nobody_away(bench: Bench, encoding: str, tracked: bool) -> None:
+    await bench.send()
+    quoted = body_of(bench.received)
+    await bench.relay.senders.set_tracking(bench.relay.ana.id, opens=tracked, clicks=tracked)
+    before = metrics.RESTORED._value.get()
+    with structlog.testing.capture_logs() as logs:
+        await bench.send(answer(quoted, encoding))
+    [event] = [event for event in logs if event["event"] == "message"]
+    assert event["restored"] == metrics.RESTORED._value.get() - before == 2
+    arrived = body_of(bench.received)
+    assert b'<a href="https://example.org/a?b=1&amp;c=2">go</a>' in arrived
+    pixels = re.findall(rb'<img src="([^"]*)"', arrived)
+    if tracked:
+        [pixel] = pixels
+        assert pixel not in quoted
+        assert arrived.count(f'"{PUBLIC_URL}/c/'.encode()) == 1
+        assert event["tracking"] == "on"
+    else:
+        assert arrived == ANSWER % body_of(HTML)
+        assert event["tracking"] == "off for this sender"
+        assert len(await bench.relay.messages()) == 1  # the tracked one
+
+
+@pytest.mark.parametrize("wish", [b"X-No-Track: yes\r\n", b"X-Track: false\r\n"])
+async def test_a_reply_that_wishes_no_tracking(bench: Bench, wish: bytes) -> None:
+    await bench.send()
+    await bench.send(wish + answer(body_of(bench.received)))
+    assert bench.received == answer(body_of(HTML))
+
+
+async def test_a_large_reply(bench: Bench) -> None:
+    await bench.send()
+    await bench.relay.senders.set_tracking(bench.relay.ana.id, opens=False, clicks=False)
+    words = b"words and words\r\n" * 20_000
+    await bench.send(answer(words + body_of(bench.received)))
+    assert bench.received == answer(words + body_of(HTML))
+
+
+async def test_a_forged_link_of_our_look_stays(bench: Bench) -> None:
+    foreign = MessageLinks(Tokens([Key(1, b"x" * 32)]), PUBLIC_URL, 42)
+    mine = MessageLinks(TOKENS, PUBLIC_URL, 42)
+    urls = [
+        foreign.click(b"https://evil.example/", 0),
+        mine.click(b"https://evil.example/", 0) + "?to=elsewhere",
+        mine.click(b"https://evil.example/", 0).replace("t.example.com", "t.example.com.evil"),
+    ]
+    links = "".join(f'<a href="{url}">x</a>' for url in urls)
+    forged = answer(f'{links}<img src="{foreign.pixel()}">'.encode())
+    await bench.relay.senders.set_tracking(bench.relay.ana.id, opens=False, clicks=False)
+    await bench.send(forged)
+    assert bench.received == forged
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_with_tracking_off_other_mail_is_the_same_byte_for_byte(
+    bench: Bench, encoding: str
+) -> None:
+    await bench.relay.senders.set_tracking(bench.relay.ana.id, opens=False, clicks=False)
+    other = answer(b'Gr\xc3\xbc\xc3\x9fe <a href="https://t.example.org/c/x">y</a>', encoding)
+    await bench.send(other)
+    assert bench.received == other
+    own = answer(b'The page: <a href="https://t.example.com/">mine</a>', encoding)
+    await bench.send(own)
+    assert bench.received == own
+
+
+async def test_a_bounce_is_evidence_and_stays_as_it_is(bench: Bench) -> None:
+    await bench.send()
+    returned = answer(body_of(bench.received))
+
+    def send() -> None:
+        with smtplib.SMTP("127.0.0.1", bench.relay.ports["plain"], timeout=30) as client:
+            client.login("ana", PASSWORD)
+            client.sendmail("", ["bob@example.org"], returned)
+
+    await asyncio.to_thread(send)
+    assert bench.received == returned
+
+
+async def test_a_reply_with_nothing_else_to_track_is_recorded_as_untracked(bench: Bench) -> None:
+    await bench.relay.senders.set_tracking(bench.relay.ana.id, opens=False)
+    await bench.send()
+    reply = REPLY % b"8bit" + b"Yes.<br>" + body_of(bench.received)
+    await bench.send(reply)
+    assert bench.received == REPLY % b"8bit" + b"Yes.<br>" + body_of(HTML)
+    rows = {row.subject: row for row in await bench.relay.messages()}
+    row = rows["Re: words"]
+    assert (row.opens, row.clicks, row.untracked_reason) == (False, False, "nothing to track")
+
+
+async def test_while_the_store_is_locked_a_reply_still_gives_nobody_away(
+    bench: Bench, lock: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.send()
+    quoted = body_of(bench.received)
+    monkeypatch.setattr("relay.pipeline.RECORD_TIMEOUT", 0.2)
+    async with lock():
+        await bench.send(answer(quoted))
+        assert bench.received == answer(body_of(HTML))
+
+
+@asynccontextmanager
+async def bench_with(template: Path, folder: Path, **options: Any) -> AsyncIterator[Bench]:
+    async with (
+        Sink().running() as sink,
+        running_relay(template, folder, sink.port, **options) as it,
+    ):
+        yield Bench(it, sink)
+
+
+async def test_quotes_may_be_left_as_they_are(store_template: Path, tmp_path: Path) -> None:
+    options = {"rewriting": {"detrack_quotes": False}}
+    async with bench_with(store_template, tmp_path, **options) as bench:
+        await bench.send()
+        quoted = body_of(bench.received)
+        await bench.send(answer(quoted))
+        arrived = body_of(bench.received)
+        assert arrived.count(b"<img") == 1  # never a second pixel
+        assert quoted in arrived
+        await bench.relay.senders.set_tracking(bench.relay.ana.id, opens=False, clicks=False)
+        await bench.send(answer(quoted))
+        assert bench.received == answer(quoted)
+
+
+async def test_links_in_text_and_links_that_show_their_address(
+    store_template: Path, tmp_path: Path
+) -> None:
+    plain = HTML.replace(b"text/html", b"text/plain").partition(b"\r\n\r\n")[0]
+    plain += b"\r\n\r\nSee https://example.org/a.\r\n"
+    shown = HTML.replace(b">go<", b">www.example.org<")
+    tracking = Tracking(opens=False, clicks=False, text_links=True, wrap_url_text=True)
+    async with bench_with(store_template, tmp_path, rewriting={"tracking": tracking}) as bench:
+        await bench.send(plain)
+        [url] = re.findall(rb"See (\S+)\.\r\n", bench.received)
+        clicked = TOKENS.read_click(url.decode().removeprefix(f"{PUBLIC_URL}/c/"))
+        assert clicked
+        assert clicked.target == b"https://example.org/a"
+        await bench.send(shown)
+        assert f'<a href="{PUBLIC_URL}/c/'.encode() in bench.received
+    (tmp_path / "usual").mkdir()
+    async with bench_with(store_template, tmp_path / "usual") as bench:
+        await bench.send(plain)
+        assert bench.received == plain
+        await bench.send(shown)
+        assert b"/c/" not in bench.received
+
+
+async def test_the_clients_address_is_told_where_that_is_wanted(
+    store_template: Path, tmp_path: Path
+) -> None:
+    async with bench_with(store_template, tmp_path, show_client=True) as bench:
+        await bench.send()
+        assert re.match(
+            rb"Received: from \S+ \(\[127\.0\.0\.1\]\)\r\n\tby relay\.example\.com ",
+            bench.sink.mails[-1].content,
+        )

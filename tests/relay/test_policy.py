@@ -36,6 +36,7 @@ def test_the_message_beats_the_toggles(
 ) -> None:
     [copy] = plan(ENVELOPE, ANA, wishes).copies
     assert (copy.opens, copy.clicks, copy.reason) == (opens, clicks, reason)
+    assert copy.may_change
     assert copy.recipients == ENVELOPE.recipients
 
 
@@ -47,6 +48,7 @@ def test_a_sender_who_tracks_nothing() -> None:
 def test_a_bounce_is_never_tracked_whatever_it_wishes() -> None:
     [copy] = plan(replace(ENVELOPE, mail_from=b""), ANA, Wishes(True, True)).copies
     assert (copy.opens, copy.clicks, copy.reason) == (False, False, "null sender")
+    assert not copy.may_change
 
 
 @pytest.mark.parametrize(
