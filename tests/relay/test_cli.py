@@ -1,6 +1,8 @@
-"""The commands as a person types them; check, serve and --send with real peers are in tests/e2e."""
+"""The commands as a person types them.
 
-import json
+explain has a file of its own; check, serve and --send with real peers are in tests/e2e.
+"""
+
 import os
 import socket
 import stat
@@ -15,16 +17,6 @@ from relay.cli import main
 
 Run = Callable[..., Result]
 
-MAIL = b"""\
-From: ana@example.com\r
-Subject: hello\r
-MIME-Version: 1.0\r
-Content-Type: text/html; charset=utf-8\r
-\r
-<html><body><a href="https://example.org/a?x=1&amp;y=2">Go\x1b[2J</a> <a href="mailto:b@c.d">M</a>\r
-</body></html>\r
-"""
-
 
 @pytest.fixture
 def letterbell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
@@ -34,7 +26,7 @@ def letterbell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         if name.startswith("LETTERBELL_"):
             monkeypatch.delenv(name)
 
-    def run(*arguments: str, stdin: str | bytes | None = None, expect: int = 0) -> Result:
+    def run(*arguments: str, stdin: str | None = None, expect: int = 0) -> Result:
         result = CliRunner().invoke(main, arguments, input=stdin)
         assert result.exit_code == expect, (result.output, result.exception)
         assert result.exception is None or isinstance(result.exception, SystemExit)
@@ -138,53 +130,6 @@ def test_store_that_is_none(configured: Run) -> None:
     told = configured("sender", "list", expect=1).stderr
     assert told.startswith("Error: ")
     assert "letterbell.db" in told
-
-
-def test_explain_tells_what_changes_and_what_not(letterbell: Run) -> None:
-    Path("mail.eml").write_bytes(MAIL)
-    told = letterbell("explain", "mail.eml").output
-    assert told.splitlines() == [
-        "1 links would be wrapped, the pixel put in.",
-        r"  wrapped  https://example.org/a?x=1&y=2  (Go\x1b[2J)",
-        "  left     mailto:b@c.d  (scheme)",
-    ]
-    assert Path("mail.eml").read_bytes() == MAIL
-
-
-def test_explain_as_json_and_into_a_file(letterbell: Run) -> None:
-    told = json.loads(letterbell("explain", "-", "--json", "--output", "out", stdin=MAIL).output)
-    assert told == {
-        "changed": True,
-        "reason": None,
-        "pixel": True,
-        "links": [{"ordinal": 0, "target": "https://example.org/a?x=1&y=2", "label": "Go\x1b[2J"}],
-        "skipped": [{"value": "mailto:b@c.d", "rule": "scheme"}],
-    }
-    changed = Path("out").read_bytes()
-    assert b'<a href="https://t.example.com/c/' in changed
-    assert changed.startswith(MAIL[: MAIL.index(b"<a")])
-
-
-def test_explain_with_both_toggles_off_leaves_every_byte(letterbell: Run) -> None:
-    told = letterbell(
-        "explain", "-", "--no-opens", "--no-clicks", "--output", "out", stdin=MAIL
-    ).output
-    assert told == "Nothing would be changed: tracking is off.\n"
-    assert Path("out").read_bytes() == MAIL
-
-
-@pytest.mark.parametrize(
-    ("arguments", "stdin", "code", "says"),
-    [
-        (("none.eml",), None, 2, "'none.eml': No such file or directory"),
-        (("-",), b"\x00\xff" * 99, 0, "Nothing would be changed: no blank line after the header."),
-        (("-", "--output", "no/folder"), MAIL, 1, "cannot write no/folder: No such file"),
-    ],
-)
-def test_explains_mistakes(
-    letterbell: Run, arguments: tuple[str, ...], stdin: bytes | None, code: int, says: str
-) -> None:
-    assert says in letterbell("explain", *arguments, stdin=stdin, expect=code).output
 
 
 def findings(result: Result) -> dict[str, str]:
