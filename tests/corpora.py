@@ -1,9 +1,10 @@
 """Real mail, all of it: `make corpus` rewrites every message there is and reads it a second time.
 
 For each message, its lines ended by CRLF: no exception; nothing changed but href values and the
-pixel (tests/e2e/oracle.py, which knows nothing of the rewriter); every http(s) href that lxml sees
-is wrapped or left alone by a named rule. As it is: no exception, and where its lines end with LF
-alone the result is the same but for that. The same for every HTML template in each encoding.
+pixel (tests/e2e/oracle.py, which knows nothing of the rewriter, and tests/invariants.py, byte by
+byte); every http(s) href that lxml sees is wrapped or left alone by a named rule. As it is: no
+exception, and where its lines end with LF alone the result is the same but for that. The same for
+every HTML template in each encoding.
 
 Reads $LETTERBELL_CORPUS (or ../shared/corpora beside the checkout), the mail of CPython's own
 tests, and the folders named on the command line. Exits 1 if anything is wrong.
@@ -22,12 +23,14 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from email import message_from_bytes
+from email.message import Message
 from html import unescape
 from pathlib import Path
 
 from e2e.oracle import compare, normalise
+from invariants import check
 from lxml import etree
-from mails import Mint, mail
+from mails import BOTH, Mint, mail, rules_of
 
 from rewriter import Rewritten, Tracking, Untouched, rewrite
 from rewriter.charset import decode
@@ -41,7 +44,6 @@ COMPARED = 150  # of a URL: what is skipped is told in short
 HOST = "oracle.example"  # in no mail yet
 TRACKING = Tracking(opens=True, clicks=True, own_hosts={HOST})
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-PART = re.compile(r"\S+ [0-9.]+")
 WEB = re.compile(r"https?://[^/?#\\\s]", re.IGNORECASE)
 
 
@@ -101,37 +103,56 @@ def judge_newlines(raw: bytes, crlf: bytes, tally: Tally) -> None:
 
 def judge_message(raw: bytes, tally: Tally) -> None:
     result = rewritten(raw, tally)
-    tally.rules.update(skipped.rule for skipped in result.skipped)
-    if not isinstance(result, Rewritten):
+    tally.rules.update(rules_of(result))
+    if isinstance(result, Rewritten):
+        tally.rewritten += 1
+        tally.links += len(result.links)
+        judge_edits(raw, result)
+    else:
         tally.reasons[result.reason] += 1
-        return
-    tally.rewritten += 1
-    tally.links += len(result.links)
+    judge_rules(raw, result)
+    check(raw, BOTH)
+
+
+def judge_edits(raw: bytes, result: Rewritten) -> None:
+    """Nothing has changed but what is told."""
     findings = compare(raw, OURS + result.message, f"https://{HOST}")
     mint = Mint(host=HOST)
     wanted = {mint.click(link.target, link.ordinal): link.target.decode() for link in result.links}
     assert findings.targets == wanted, "a link leads elsewhere"
-    assert len(findings.pixels) == result.pixel, "a pixel is lost"
-    if not any(PART.fullmatch(skipped.value) for skipped in result.skipped):
-        known = {goes_to(unescape(skipped.value)) for skipped in result.skipped}
-        known |= {goes_to(decode_attribute(skipped.value)) for skipped in result.skipped}
-        known.update(target[:COMPARED] for target in wanted.values())
-        for href in seen(raw):
-            assert href in known, f"{href} has no rule"
+    assert bool(findings.pixels) == bool(result.pixel), "a pixel is lost"
 
 
-def seen(raw: bytes) -> Iterator[str]:
-    """Every http(s) href that lxml sees in the inline HTML of a message."""
-    for part in message_from_bytes(raw).walk():
-        inline = part.get_content_disposition() != "attachment" and not part.get_filename()
-        if part.get_content_type() != "text/html" or not inline:
-            continue
-        html = decode(part.get_payload(decode=True), part.get_content_charset())
-        parser = etree.HTMLParser(encoding="utf-8", huge_tree=True)
-        root = etree.fromstring(f"<html>{html}".encode("utf-8", "replace"), parser)
-        for element in root.iter("a", "area"):
-            if WEB.match(href := goes_to(element.get("href", ""))):
-                yield href
+def judge_rules(raw: bytes, result: Rewritten | Untouched) -> None:
+    """Every link of a part that was read is wrapped, or left alone by a rule."""
+    links = result.links if isinstance(result, Rewritten) else ()
+    known = {link.target.decode()[:COMPARED] for link in links}
+    for skipped in result.skipped:
+        known |= {goes_to(unescape(skipped.value)), goes_to(decode_attribute(skipped.value))}
+    read = {part.number for part in result.parts if part.rule is None}
+    for number, part in leaves(message_from_bytes(raw)):
+        if number in read and part.get_content_type() == "text/html":
+            for href in seen(part):
+                assert href in known, f"{href} has no rule"
+
+
+def leaves(entity: Message, number: str = "") -> Iterator[tuple[str, Message]]:
+    """The leaves of a message as the standard library reads it, numbered as in IMAP."""
+    if not entity.is_multipart():
+        yield number or "1", entity
+        return
+    for index, part in enumerate(entity.get_payload(), 1):
+        yield from leaves(part, f"{number}.{index}" if number else str(index))
+
+
+def seen(part: Message) -> Iterator[str]:
+    """Every http(s) href that lxml sees in a part."""
+    html = decode(part.get_payload(decode=True), part.get_content_charset())
+    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True)
+    root = etree.fromstring(f"<html>{html}".encode("utf-8", "replace"), parser)
+    for element in root.iter("a", "area"):
+        if WEB.match(href := goes_to(element.get("href", ""))):
+            yield href
 
 
 def goes_to(href: str) -> str:
