@@ -28,7 +28,7 @@ class Wishes:
 
 OFF = Wishes(opens=False, clicks=False)
 
-# Every word that the headers below know, in any case. We wrap links in HTML only.
+# Every word that the headers below know, in any case. Links are one toggle, whatever holds them.
 WORDS: Mapping[str, bool | None] = {
     "yes": True,
     "true": True,

@@ -13,7 +13,6 @@ from collector.own import OwnLinks
 from collector.tokens import MessageLinks, Tokens
 from relay import metrics
 from relay.policy import PlannedCopy
-from relay.quotes import may_quote
 from rewriter import Rewritten, Tracking, Untouched, rewrite
 
 log = structlog.get_logger()
@@ -41,8 +40,8 @@ class Rewriting:
         self._tokens = tokens
         self._public_url = public_url
         self._own = OwnLinks(tokens, public_url) if detrack_quotes else None
-        self._own_host = urlsplit(public_url).hostname or ""
-        self._tracking = replace(tracking, own_hosts=frozenset({self._own_host}))
+        own_host = urlsplit(public_url).hostname or ""
+        self._tracking = replace(tracking, own_hosts=frozenset({own_host}))
 
     async def copy(
         self, content: bytes, planned: PlannedCopy, message_id: int
@@ -55,9 +54,11 @@ class Rewriting:
         links = MessageLinks(self._tokens, self._public_url, message_id)
         try:
             if len(content) <= INLINE_OCTETS:
-                result = self._rewrite(content, tracking, links)
+                result = rewrite(content, tracking=tracking, links=links, own=self._own)
             else:
-                result = await asyncio.to_thread(self._rewrite, content, tracking, links)
+                result = await asyncio.to_thread(
+                    rewrite, content, tracking=tracking, links=links, own=self._own
+                )
         except Exception:
             metrics.REWRITES.labels("failed").inc()
             log.exception("rewriting failed", id=f"{message_id:x}")
@@ -66,11 +67,3 @@ class Rewriting:
             done = isinstance(result, Rewritten)
             metrics.REWRITES.labels("rewritten" if done else "untouched").inc()
         return result
-
-    def _rewrite(
-        self, content: bytes, tracking: Tracking, links: MessageLinks
-    ) -> Rewritten | Untouched:
-        tracked = tracking.opens or tracking.clicks
-        if not tracked and not may_quote(content, self._own_host):
-            return Untouched("tracking is off")
-        return rewrite(content, tracking=tracking, links=links, own=self._own)

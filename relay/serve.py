@@ -15,11 +15,10 @@ from collector.app import build_runner
 from relay.auth import Accounts
 from relay.connections import Connections
 from relay.problems import ConfigError, Problem, bind_mend
-from relay.settings import ListenSettings, Settings, TrackingSettings
+from relay.settings import ListenSettings, Settings
 from relay.site import Site, open_site
 from relay.smtpd import Door, Service, Submission, listen, tls_context
 from relay.upstream import UpstreamHost
-from rewriter import Tracking
 
 log = structlog.get_logger()
 
@@ -45,7 +44,7 @@ async def serve(settings: Settings) -> None:
                 public_url=settings.http.public_url,
                 trusted_proxies=settings.http.trusted_proxies,
                 metrics_from=settings.http.metrics_from,
-                tracking=tracking_of(settings.tracking),
+                tracking=settings.tracking.parsed,
                 detrack_quotes=settings.tracking.detrack_quotes,
                 show_client=settings.smtp.show_client,
             )
@@ -74,17 +73,6 @@ def upstream_host(settings: Settings) -> UpstreamHost:
         connect_timeout=upstream.connect_timeout,
         reply_timeout=upstream.reply_timeout,
         data_timeout=upstream.data_timeout,
-    )
-
-
-def tracking_of(settings: TrackingSettings) -> Tracking:
-    """[tracking] as the rewriter takes it. The relay's plan sets the toggles for each copy."""
-    return Tracking(
-        opens=settings.opens,
-        clicks=settings.clicks,
-        max_html=settings.max_html,
-        text_links=settings.text_links,
-        wrap_url_text=settings.wrap_url_text,
     )
 
 

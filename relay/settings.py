@@ -6,6 +6,7 @@ mend. Prose for people stands in config.example.toml, which a test holds against
 
 import base64
 import binascii
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from collector.tokens import Key
+from rewriter import Tracking
 
 SQLITE = "sqlite:///"
 DEFAULT_STORE = f"{SQLITE}letterbell.db"
@@ -47,7 +49,13 @@ def _public_url(url: str) -> str:
         _ = parts.port
     except ValueError:
         raise ValueError("should have a port from 0 to 65535, or none") from None
+    if _PLAIN_PATH.fullmatch(parts.path) is None:
+        raise ValueError("should have a path of letters, digits and -._~/ alone, or none")
     return url.rstrip("/")
+
+
+# What stands in HTML, in a header and in plain text as it is.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9\-._~/]*")
 
 
 def _store_url(url: str) -> str:
@@ -188,6 +196,17 @@ class TrackingSettings(Table):
     text_links: bool = False
     wrap_url_text: bool = False
     detrack_quotes: bool = True
+
+    @property
+    def parsed(self) -> Tracking:
+        """As the rewriter takes it. In the relay each copy's toggles are the plan's."""
+        return Tracking(
+            opens=self.opens,
+            clicks=self.clicks,
+            max_html=self.max_html,
+            text_links=self.text_links,
+            wrap_url_text=self.wrap_url_text,
+        )
 
 
 class LogSettings(Table):

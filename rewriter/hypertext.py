@@ -15,6 +15,7 @@ from rewriter.targets import (
     Exempt,
     is_own,
     means_no_tracking,
+    names_own,
     read_target,
     shows_another_site,
 )
@@ -40,9 +41,7 @@ class Hypertext:
         self._exempt = exempt
         self._own = own
         view = charset.mask_shifted(decoded)
-        lowered = view.lower()
-        ours = any(host.encode() in lowered for host in exempt.own_hosts)
-        self._found = read_markup(view, images=ours)
+        self._found = read_markup(view, images=names_own(view, exempt))
         self._anchors = [anchor for anchor in self._found.anchors if b"href" in anchor.attributes]
         self.shown = sum(not anchor.in_comment for anchor in self._anchors)
         self.has_pixel = False

@@ -24,7 +24,7 @@ from rewriter.contract import (
 )
 from rewriter.hypertext import Hypertext
 from rewriter.plan import Document, Plan
-from rewriter.targets import Exempt
+from rewriter.targets import Exempt, names_own
 from rewriter.text import find_links
 
 _PGP = re.compile(rb"-----BEGIN PGP (?:SIGNED )?MESSAGE-----")
@@ -70,6 +70,7 @@ class _Finder:
         self._raw = raw
         self._tracking = tracking
         self._own = own
+        self._tracked = tracking.opens or tracking.clicks
         hosts = frozenset(host.lower().rstrip(".") for host in tracking.own_hosts)
         self._exempt = Exempt(hosts, unsubscribe, url_text=tracking.wrap_url_text)
         self._has_pixel = False
@@ -108,6 +109,8 @@ class _Finder:
 
     def _read_html(self, part: Part) -> Document:
         body = self._open(part)
+        if not (self._tracked or names_own(body.decoded, self._exempt)):
+            return Document(part, body, slots=(), pixel=None, shown=0)
         found = Hypertext(body.decoded, part, self._exempt, self._own)
         links = found.links(clicks=self._tracking.clicks)
         slots = sorted(links, key=lambda slot: slot.start)

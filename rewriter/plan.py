@@ -27,6 +27,7 @@ from rewriter.entities import decode_attribute
 
 PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;border:0">'
 _MINTED = re.compile(r"https?://[!#$%()*+,\-./0-9:;?@A-Z\[\\\]^_a-z{|}~]+")
+MAX_LINKS = 65_536  # of one message: a link's number takes two bytes in what is minted
 SHOWN = 200  # characters that are told of what was left alone
 
 
@@ -125,10 +126,13 @@ class _Copy:
     def _fill(self, document: Document, put: verify.Put | None) -> list[transfer.Edit]:
         part, edits = document.part.number, list[transfer.Edit]()
         for slot in document.slots:
+            if slot.target is not None and len(self.links) >= MAX_LINKS:
+                self.skipped.append(Skipped(part, _shown(slot.target), "too many links"))
+                continue
             new = slot.new if slot.target is None else self._click(slot.target)
             edit = transfer.Edit(slot.start, slot.end, new, slot.name)
             if not document.body.fits(edit, edits):
-                shown = (slot.target or slot.new).decode("ascii")[:SHOWN]
+                shown = _shown(slot.target or slot.new)
                 self.skipped.append(Skipped(part, shown, "line too long"))
                 continue
             if slot.target is None:
@@ -153,6 +157,10 @@ class _Copy:
             put.pixel = url
         new = PIXEL.format(url).encode("ascii")
         return [transfer.Edit(document.pixel, document.pixel, new, block=True)]
+
+
+def _shown(target: bytes) -> str:
+    return target[:SHOWN].decode("ascii")
 
 
 def _check_minted(url: str) -> bytes:

@@ -89,6 +89,12 @@ def read_target(value: str, exempt: Exempt) -> bytes | str:
     return "unsubscribe" if target in exempt.unsubscribe else target
 
 
+def names_own(text: bytes, exempt: Exempt) -> bool:
+    """Whether one of our own hosts stands anywhere in a text, in any case."""
+    lowered = text.lower()
+    return any(host.encode() in lowered for host in exempt.own_hosts)
+
+
 def is_own(url: str, exempt: Exempt) -> bool:
     """Whether a URL as a browser sees it leads to one of our own hosts."""
     web = _WEB.match(url)

@@ -10,6 +10,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ from relay.commands.tally import Tally
 from relay.config import load
 from relay.log import escape
 from relay.settings import HttpSettings, Settings, SmtpSettings, TrackingSettings
-from rewriter import Tracking
 
 PUBLIC_URL = "https://t.example.com"
 
@@ -127,14 +127,7 @@ def _explainer(
     url = public_url or (settings.http.public_url if settings else PUBLIC_URL)
     given = {name: value for name, value in toggles.items() if value is not None}
     table = (settings.tracking if settings else TrackingSettings()).model_copy(update=given)
-    tracking = Tracking(
-        opens=table.opens,
-        clicks=table.clicks,
-        own_hosts=frozenset({urlsplit(url).hostname or ""}),
-        max_html=table.max_html,
-        text_links=table.text_links,
-        wrap_url_text=table.wrap_url_text,
-    )
+    tracking = replace(table.parsed, own_hosts=frozenset({urlsplit(url).hostname or ""}))
     own = None
     if settings and table.detrack_quotes:
         own = OwnLinks(Tokens(settings.tokens.parsed), url)

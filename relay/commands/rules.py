@@ -72,6 +72,7 @@ RULES = {
     "off": "clicks are not tracked in this mail",
     "shows its URL": "its text is another site's address, and mail programs warn of the difference",
     "end unclear": "nothing tells where it ends in the text",
+    "too many links": "a mail has room for 65,536 tracked links",
     "line too long": "it would need a line of more than 998 characters",
     # The pixel.
     "own pixel": "a pixel of Letterbell is there already",

@@ -189,9 +189,7 @@ async def test_by_keyboard_alone(demo, mailbox, open_page, tab_to) -> None:
     await expect(tip).to_be_hidden()
     await tab_to(page, page.get_by_role("link", name="Lunch on Thursday?"))
     await page.keyboard.press("Enter")
-    await expect(
-        page.get_by_text("This mail left exactly as it came: no HTML part.")
-    ).to_be_visible()
+    await expect(page.get_by_text("Nothing of this mail is tracked: no HTML part.")).to_be_visible()
     await tab_to(page, page.get_by_role("link", name="Settings"))
     await page.keyboard.press("Enter")
     sticky = page.get_by_label("Remember my last choice")

@@ -263,6 +263,9 @@ def test_refusals_name_the_key_the_value_and_the_mend(config: Path, text: str, s
         "https://bücher.example",
         "https://t.example.com:http",
         "https://t.example.com:65536",
+        "https://t.example.com/a&b",
+        "https://t.example.com/a b",
+        "https://t.example.com/it's",
     ],
 )
 def test_public_url_must_be_plain(config: Path, url: str) -> None:

@@ -21,7 +21,7 @@ class Ours:
         self._targets = {f"https://{OWN_HOST}/c/{name}": to for name, to in targets.items()}
 
     def target(self, url: str) -> bytes | None:
-        return self._targets.get(url)
+        return self._targets.get(url.lower())
 
     def is_pixel(self, url: str) -> bool:
         return url == f"https://{OWN_HOST}/o/old"
@@ -92,6 +92,11 @@ def test_a_target_is_restored_as_it_was_seen() -> None:
     target = b"http://e.com/\"<'>&amp;"
     html = restored(f"<a href=https://{OWN_HOST}/c/a>x</a>", a=target)
     assert decode_attribute(html.removeprefix("<a href=").removesuffix(">x</a>")) == target.decode()
+
+
+def test_our_host_is_known_in_any_case_row_78() -> None:
+    html = f'<a href="HTTPS://{OWN_HOST.upper()}/c/a">x</a>'
+    assert restored(html, a=b"http://e.com/") == '<a href="http://e.com/">x</a>'
 
 
 def test_what_only_looks_like_ours_stays_row_78() -> None:

@@ -15,6 +15,8 @@ from rewriter.labels import read_snippet
     [
         ("Read  more", "Read more"),
         ("<b>Read</b>\n<i>more</i>", "Read more"),
+        ("so <b>said</b>, <i>Bo</i>.", "so said, Bo."),
+        ("one<p>two</p>three<br>four<td>five", "one two three four five"),
         ("Fish &amp; chips", "Fish & chips"),
         ('<img src="x.png" alt="Our shop">', "Our shop"),
         ('<img src="x.png">', ""),

@@ -12,7 +12,7 @@ from mails import BOTH, CLICKS, OWN_HOST, Mint, mail, multipart, reason_of, rule
 
 from rewriter import Rewritten, Tracking, Untouched, plan, rewrite
 from rewriter.hypertext import CLIPPED
-from rewriter.plan import PIXEL
+from rewriter.plan import MAX_LINKS, PIXEL
 
 OPENS = Tracking(opens=True, clicks=False, own_hosts=frozenset({OWN_HOST}))
 LINK = '<a href="http://e.com/">x</a>'
@@ -129,6 +129,13 @@ def test_a_link_whose_line_could_not_be_short_enough_is_left_alone_row_72() -> N
     assert isinstance(result, Untouched)
     assert rules_of(result) == ["line too long"]
     assert len(rewritten(mail(LINK, "base64"), CLICKS, mint).links) == 1
+
+
+def test_links_beyond_what_a_token_can_number_are_left_alone() -> None:
+    large = Tracking(opens=False, clicks=True, max_html=10_000_000)
+    result = rewritten(mail("<a href=http://e.com/>x</a>\r\n" * (MAX_LINKS + 2)), large)
+    assert len(result.links) == MAX_LINKS
+    assert rules_of(result) == ["too many links"] * 2
 
 
 def test_large_html_is_left_alone() -> None:

@@ -105,7 +105,7 @@ async def test_one_mail_tells_its_story(site, ana, signed_in) -> None:
 async def test_what_was_left_alone_says_why(site, ana, signed_in) -> None:
     mail = await site.add_mail(ana, tracked=False, reason="no HTML part")
     page = await text_of(signed_in, f"/mail/{mail}")
-    assert "This mail left exactly as it came: no HTML part." in page
+    assert "Nothing of this mail is tracked: no HTML part." in page
     assert "Opens not tracked" in page
 
 
