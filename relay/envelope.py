@@ -25,8 +25,6 @@ class Reply:
     def wire(self) -> bytes:
         """The reply as it goes over the wire; what is not printable ASCII becomes "?"."""
         code = b"%d" % self.code
-        if b"\n" not in self.text:
-            return code + b" " + self.text + b"\r\n"
         *first, last = self.text.translate(_PRINTABLE).split(b"\n")
         return (
             b"".join(code + b"-" + line + b"\r\n" for line in first) + code + b" " + last + b"\r\n"

@@ -20,6 +20,7 @@ from relay import metrics
 from relay.address import parse_mail, parse_rcpt
 from relay.auth import MECHANISMS, check_address
 from relay.envelope import Client, Envelope, Parameters, Recipient, Refusal, Reply
+from relay.loopback import is_loopback
 from relay.service import Door, Service
 from relay.transparency import has_bare_newline, normalize_newlines, unstuff
 from relay.wire import Hangup, Wire
@@ -265,7 +266,7 @@ class Session:
 
     @property
     def _may_log_in(self) -> bool:
-        return bool(self._tls) or self._door.allow_plain_auth
+        return bool(self._tls) or (self._door.allow_plain_auth and is_loopback(self._peer))
 
 
 class Command(NamedTuple):

@@ -7,7 +7,7 @@ mend. Prose for people stands in config.example.toml, which a test holds against
 import base64
 import binascii
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from collector.tokens import Key
+from relay.loopback import is_loopback
 from rewriter import Tracking
 
 SQLITE = "sqlite:///"
@@ -29,14 +30,6 @@ Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 Network = IPv4Network | IPv6Network
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host`, an address or a name, is reached from this machine alone."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _public_url(url: str) -> str:

@@ -14,16 +14,15 @@ from typing import cast
 from aiosmtpd.smtp import SMTP
 
 from relay.envelope import Refusal
+from relay.patience import Patience
 from relay.service import Door, Service, Submission
 from relay.session import Session, trouble
 from relay.wire import Hangup, Wire
 
 __all__ = ["Door", "Service", "Submission", "SubmissionServer", "listen", "tls_context"]
 
-LOGIN_TIMEOUT = 60.0  # seconds that a stranger may stay
 HANDSHAKE_TIMEOUT = 30.0
 LINGER = 5.0  # seconds in which a client that is still sending may read our last reply
-MIN_RATE = 500  # octets a second that a message must bring
 
 logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's own: it would tell what we don't
 
@@ -58,12 +57,10 @@ class SubmissionServer(SMTP):
         super().__init__(None, hostname=hostname, loop=asyncio.get_running_loop())
         self._service = service
         self._door = door
-        self._deadline = 0.0
-        self._measured = 0  # octets of a message at the last look at its rate
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's have no such base class
-        self._started = self.loop.time()
+        self._patience = Patience(self._service.submission.idle_timeout, self.loop.time())
         self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._wire = Wire(transport, self.loop)
         self._session = Session(
@@ -170,31 +167,26 @@ class SubmissionServer(SMTP):
         self._wire.transport.close()
 
     def _reset_timeout(self, duration: float | None = None) -> None:
-        """Moves the deadline; the one timer looks at it when it fires, so a command costs none."""
-        self._deadline = self.loop.time() + self._service.submission.idle_timeout
-        if self._session.sender is None:
-            self._deadline = min(self._deadline, self._started + LOGIN_TIMEOUT)
+        """The client's turn begins. The one timer looks when it fires, so a command costs none."""
+        self._patience.begin(self.loop.time(), self._wire.received)
         if self._timeout_handle is None:
-            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
+            self._timeout_handle = self.loop.call_later(self._patience.first, self._timeout_cb)
 
     def _timeout_cb(self) -> None:
-        now = self.loop.time()
         if self._wire.transport.is_closing():  # long ago, and the client does not read our last
             self.abort()
             return
-        if now >= self._deadline:
-            if self._is_idle():
-                self._goodbye(b"421 4.4.2 Nothing came for too long\r\n")
-                self._deadline = now + LINGER
-            else:
-                self._reset_timeout()
-        self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
-
-    def _is_idle(self) -> bool:
-        """Whether we wait for a client that says nothing, or brings its message at a trickle."""
-        came, self._measured = self._wire.received - self._measured, self._wire.received
-        enough = came >= MIN_RATE * self._service.submission.idle_timeout
-        return self._wire.waiting and not (self._session.stage == "message" and enough)
+        again = self._patience.look(
+            self.loop.time(),
+            self._wire.received,
+            waiting=self._wire.waiting,
+            in_message=self._session.stage == "message",
+            signed_in=self._session.sender is not None,
+        )
+        if not again:
+            self._goodbye(b"421 4.4.2 Nothing came for too long\r\n")
+            again = LINGER
+        self._timeout_handle = self.loop.call_later(again, self._timeout_cb)
 
 
 def _tls_version(transport: asyncio.Transport) -> str:

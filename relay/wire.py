@@ -27,6 +27,7 @@ class Wire:
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.transport = transport
+        self.received = 0  # octets since the session's start
         self.writable = asyncio.Event()
         self.writable.set()
         self._loop = loop
@@ -46,12 +47,8 @@ class Wire:
         """Whether it is the client's turn: to say something, or to read what we said."""
         return self._waiter is not None or not self.writable.is_set()
 
-    @property
-    def received(self) -> int:
-        """How many octets are waiting: inside a message, how much of it has come."""
-        return len(self._buffer)
-
     def feed(self, data: bytes) -> None:
+        self.received += len(data)
         self._buffer += data
         if len(self._buffer) > self._room and not self._paused:
             self._paused = True

@@ -30,7 +30,8 @@ from collector.store import Store
 from relay.connections import Connections
 from relay.envelope import Envelope, Reply
 from relay.log import QUIET
-from relay.smtpd import Door, SubmissionServer
+from relay.patience import Patience
+from relay.smtpd import Door
 
 LOGIN = b"AUTH PLAIN " + base64.b64encode(b"\0ana\0" + PASSWORD.encode())
 MESSAGE = b"From: ana@example.com\r\nSubject: x\r\n\r\nbody\r\n"
@@ -70,7 +71,7 @@ async def start_message(client: RawClient) -> None:
 
 
 async def test_a_stranger_may_not_stay(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.smtpd.LOGIN_TIMEOUT", 0.05)
+    monkeypatch.setattr("relay.patience.LOGIN_SECONDS", 0.05)
     async with start() as relay, await RawClient.connect(relay.ports["plain"]) as client:
         assert (await client.reply()).startswith("220 ")
         reply = ""
@@ -100,19 +101,19 @@ async def test_a_slow_but_steady_message_lives(
 ) -> None:
     """It brings its share each time before the server looks again."""
     looked = asyncio.Event()
-    look = SubmissionServer._is_idle
+    look = Patience.look
 
-    def is_idle(server: SubmissionServer) -> bool:
+    def seen(patience: Patience, *args: Any, **measures: Any) -> float:
         looked.set()
-        return look(server)
+        return look(patience, *args, **measures)
 
-    monkeypatch.setattr(SubmissionServer, "_is_idle", is_idle)
+    monkeypatch.setattr(Patience, "look", seen)
     async with start(idle_timeout=0.2) as relay, asyncio.timeout(PATIENCE):
         client = await logged_in(relay.ports["plain"])
         await start_message(client)
         await client.send(b"From: ana@example.com\r\n\r\n")
         for _ in range(4):
-            await client.send(b"x" * 110 + b"\r\n")  # 500 octets a second would be 100
+            await client.send(b"x" * 998 + b"\r\n")  # 500 octets a second would be 100
             looked.clear()
             await looked.wait()
         assert (await client.ask(".")).startswith("250 ")
