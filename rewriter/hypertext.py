@@ -51,11 +51,11 @@ class Hypertext:
         """What changes, in no order: links to wrap if `clicks`, what is ours from before."""
         nth = 0
         for anchor in self._anchors:
-            slot = self._link(anchor, None if anchor.in_comment else nth, clicks=clicks)
-            if isinstance(slot, Slot):
-                yield slot
-            elif clicks:
-                self.skipped.append(slot)
+            found = self._link(anchor, None if anchor.in_comment else nth, clicks=clicks)
+            if isinstance(found, Slot):
+                yield found
+            elif found:
+                self.skipped.append(found)
             nth += not anchor.in_comment
         for image in self._found.images:
             if b"src" in image.attributes and self._is_pixel(image):
@@ -75,23 +75,24 @@ class Hypertext:
         # Before the last line's end, so that the message still ends with one.
         return len(text) if found.ends_in_text else None
 
-    def _link(self, anchor: Anchor, nth: int | None, *, clicks: bool) -> Slot | Skipped:
-        href = anchor.attributes[b"href"]
-        name, start, end = href
+    def _link(self, anchor: Anchor, nth: int | None, *, clicks: bool) -> Slot | Skipped | None:
+        name, start, end = anchor.attributes[b"href"]
         written = self._decoded[start:end]
         value = self._text(written)
+        if value and self._own and (old := self._own.target(decode_attribute(value).strip())):
+            return Slot(start, end, new=encode_attribute(old), name=name, nth=nth)
+        if not clicks:
+            return None
         if value is None:
             return self._skip(written.decode("latin-1"), "undecodable")
-        if self._own and (old := self._own.target(decode_attribute(value).strip())):
-            return Slot(start, end, new=encode_attribute(old), name=name, nth=nth)
         if self._opts_out(anchor):
             return self._skip(value, "opt-out")
-        if clicks and value.isascii() and _NOTRACK.match(written):
+        if value.isascii() and _NOTRACK.match(written):
             plain = _NOTRACK.sub(rb"\1", written, count=1)
             return Slot(start, end, new=plain, name=name, nth=nth)
         target = read_target(value, self._exempt)
-        if isinstance(target, str) or not clicks:
-            return self._skip(value, target if isinstance(target, str) else "off")
+        if isinstance(target, str):
+            return self._skip(value, target)
         html = self._inner(anchor)
         if not self._exempt.url_text and shows_another_site(html, self._exempt.own_hosts):
             return self._skip(value, "shows its URL")
@@ -115,10 +116,8 @@ class Hypertext:
             return None
 
     def _inner(self, anchor: Anchor) -> str:
-        start = anchor.inner.start
-        return charset.decode(
-            self._decoded[start : min(anchor.inner.end, start + _LABEL)], self._charset
-        )
+        start, end = anchor.inner
+        return charset.decode(self._decoded[start : min(end, start + _LABEL)], self._charset)
 
     def _is_pixel(self, image: Anchor) -> bool:
         """Whether an image is a pixel of ours to take out; without `own` it only counts as one."""

@@ -15,24 +15,21 @@ from typing import NamedTuple
 from rewriter.contract import Doubt
 from rewriter.span import Span
 
-_WS = rb"[ \t\n\f\r]"
 _RAW_TEXT = (b"style", b"script", b"textarea", b"title", b"xmp", b"iframe", b"noembed", b"noframes")
+_NOTABLE = rb"a(?:rea)?|body|html|frameset|plaintext|" + b"|".join(_RAW_TEXT)
 
 # A tag in the usual spelling, in one step. Nothing is tried twice (all is possessive), so that a
 # tag it does not fit costs one more pass of that tag, and no more.
-_VALUE = rb"""(?:"[^"]*+"|'[^']*+'|[^ \t\n\f\r<>"'=`]++(?=[ \t\n\f\r>]))"""
-_GAP = rb"""[ \t\n\f\r/][^<>"'=]{0,80}+"""
-_NAME_REST = rb"""[a-z][^ \t\n\f\r/<>"'=]*+"""
-_TAG_REST = (
-    rb"(?:>|(?:" + _GAP + rb"(?<![ \t\n\f\r/])=" + _VALUE + rb"){0,30}+(?:" + _GAP + rb")?+>)"
-)
-_NOTABLE = rb"a(?:rea)?|body|html|frameset|plaintext|" + b"|".join(_RAW_TEXT)
+_GAP = rb"""[ \t\n\f\r/] [^<>"'=]{0,80}+"""
+_VALUE = rb"""(?: "[^"]*+" | '[^']*+' | [^ \t\n\f\r<>"'=`]++ (?=[ \t\n\f\r>]) )"""
+_ATTRIBUTES = rb"(?: %b (?<![ \t\n\f\r/]) = %b ){0,30}+ (?: %b )?+" % (_GAP, _VALUE, _GAP)
 
 
 def _dull(notable: bytes) -> re.Pattern[bytes]:
     """All that is of no interest, up to the next "<" that is: always matches, perhaps nothing."""
-    name = rb"(?!(?:" + notable + rb")[ \t\n\f\r/>])" + _NAME_REST
-    return re.compile(rb"[^<]*+(?:</?" + name + _TAG_REST + rb"[^<]*+)*+", re.IGNORECASE)
+    name = rb"""(?! (?: %b ) [ \t\n\f\r/>] ) [a-z][^ \t\n\f\r/<>"'=]*+""" % notable
+    tag = rb"</? %b (?: > | %b > )" % (name, _ATTRIBUTES)
+    return re.compile(rb"[^<]*+ (?: %b [^<]*+ )*+" % tag, re.IGNORECASE | re.VERBOSE)
 
 
 _DULL = _dull(_NOTABLE)
@@ -40,15 +37,20 @@ _DULL_BUT_IMAGES = _dull(_NOTABLE + b"|img")
 # In Outlook's conditional comments VML shapes carry links as well.
 _DULL_IN_COMMENT = _dull(_NOTABLE + rb"|v:[^ \t\n\f\r/>]*+")
 _NAME = re.compile(rb"<(/?)([a-zA-Z][^ \t\n\f\r/>]*)(>?)")
+# The tag's end (1), or an attribute's name (2) and its value in double, single or no quotes (3-5).
 _ATTRIBUTE = re.compile(
-    rb"[ \t\n\f\r/]*(?:(>)|([^ \t\n\f\r/>][^ \t\n\f\r/>=]*)"
-    rb"(?:"
-    + _WS
-    + rb"*="
-    + _WS
-    + rb"*(?:\"([^\"]*)\"|'([^']*)'|([^ \t\n\f\r>\"'][^ \t\n\f\r>]*)))?)"
+    rb"""
+    [ \t\n\f\r/]*
+    (?: (>)
+      | ([^ \t\n\f\r/>] [^ \t\n\f\r/>=]*)
+        (?: [ \t\n\f\r]* = [ \t\n\f\r]*
+            (?: "([^"]*)" | '([^']*)' | ([^ \t\n\f\r>"'] [^ \t\n\f\r>]*) )
+        )?
+    )
+    """,
+    re.VERBOSE,
 )
-_EQUALS = re.compile(_WS + rb"*=" + _WS + rb"*")
+_EQUALS = re.compile(rb"[ \t\n\f\r]*=[ \t\n\f\r]*")
 _COMMENT = re.compile(rb"<!--(?:>|->|(.*?)--!?>)", re.DOTALL)
 _CONDITIONAL = re.compile(rb"\s*\[if [^\]]*\]>(.*)<!\[endif\]\s*\Z", re.DOTALL | re.IGNORECASE)
 # Real tags have a dozen attributes at most; lxml takes quadratic time over them.
