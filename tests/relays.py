@@ -158,8 +158,10 @@ class Script:
         return self
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Self]:
-        server = await asyncio.start_server(self._session, "127.0.0.1", 0, limit=2**26)
+    async def running(self, sock: socket.socket | None = None) -> AsyncIterator[Self]:
+        """Listens on this socket, which it closes; else on a port that the system chooses."""
+        sock = sock or socket.create_server(("127.0.0.1", 0))
+        server = await asyncio.start_server(self._session, sock=sock, limit=2**26)
         async with server:
             self.port = server.sockets[0].getsockname()[1]
             yield self

@@ -1,11 +1,15 @@
-r"""Plays every *.txt of this folder against a relay in this process, octet for octet.
+r"""Plays every *.txt of this folder against `letterbell serve`, octet for octet.
 
     # a remark                    what the dialogue shows
     ! door starttls               the listener: plain (the default), starttls, implicit
-    ! max_size 2000               any setting of Submission
+    ! alone                       leaves something behind: gets a process of its own
+    ! max_size 2000               a setting of [smtp]; of another table: `! tracking.opens false`,
+                                  of every listener: `! listen.NAME …`
     ! upstream RCPT 550 5.1.1 no  what upstream replies to a command ("." is the end of a message)
     S: 250 2.1.0                  the server's next line begins so
     S~ 451 .* [0-9a-f]{8}         the server's next line matches this from its begin to its end
+    S* 250                        the server's next reply: each of its lines begins so
+    O: STARTTLS                   the server's last reply offers this; `O! STARTTLS`: it does not
     C: NOOP                       the client says this with CRLF; lines in a row go in one write
     C> part                       the same without CRLF
     TLS                           the client goes over to TLS
@@ -15,23 +19,26 @@ r"""Plays every *.txt of this folder against a relay in this process, octet for 
     N: 0                          upstream has had so many messages
 
 What the client and upstream say knows the escapes \r \n \0 \\ \xff, {base64 text}, and {x*100} for
-repetition.
+repetition. Whatever a dialogue asks for, each 2xx, 4xx and 5xx has its enhanced code (RFC 2034).
 """
 
+import asyncio
 import base64
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import trustme
-import uvloop
-from relays import HOSTNAME, RawClient, Script, client_tls, running_relay, server_tls
-
-from relay.smtpd import Door
+from dialogues.stage import Setting, Stage, as_toml
+from relays import HOSTNAME, RawClient, Script, client_tls
 
 FOLDER = Path(__file__).parent
-DIALOGUES = sorted(FOLDER.glob("*.txt"))
 ESCAPES = {"r": "\r", "n": "\n", "0": "\0", "\\": "\\"}
+LINE = re.compile(r"(S:|S~|S\*|O:|O!|C:|C>|U:|M:|N:|TLS|CLOSED) ?(.*)")
+# What RFC 2034 §4 leaves without an enhanced code: the greeting, HELO and EHLO, and every 3xx.
+PLAIN_REPLY = re.compile(rf"3\d\d |(?:220|250)[ -]{re.escape(HOSTNAME)}\b")
+ENHANCED = re.compile(r"([245])\d\d[ -]\1\.\d{1,3}\.\d{1,3} \S.*")
 
 
 def spoken(text: str) -> bytes:
@@ -47,17 +54,53 @@ def spoken(text: str) -> bytes:
     return octets
 
 
+@dataclass
+class Dialogue:
+    """A file's settings, and its lines with their numbers."""
+
+    name: str
+    door: str = "plain"
+    alone: bool = False
+    settings: tuple[Setting, ...] = ()
+    upstream: dict[str, str] = field(default_factory=dict)
+    lines: list[tuple[int, str]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> "Dialogue":
+        dialogue = cls(path.name)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith("!"):
+                dialogue._set(*line[1:].split(maxsplit=1))
+            elif line and not line.startswith("#"):
+                dialogue.lines.append((number, line))
+        return dialogue
+
+    def _set(self, name: str, value: str = "") -> None:
+        match name:
+            case "door":
+                self.door = value
+            case "alone":
+                self.alone = True
+            case "upstream":
+                verb, reply = value.split(" ", 1)
+                self.upstream[verb] = spoken(reply).decode("utf-8", "surrogateescape")
+            case _:
+                full = name if "." in name else f"smtp.{name}"
+                self.settings += ((full, as_toml(value)),)
+
+
 class Player:
     """Says the client's lines, checks the server's."""
 
-    def __init__(self, client: RawClient, script: Script, authority: trustme.CA) -> None:
+    def __init__(self, client: RawClient, script: Script, stage: Stage) -> None:
         self.client = client
         self.script = script
-        self.authority = authority
+        self.stage = stage
         self.unsent = b""
+        self.reply: list[str] = []  # the server's last, or as much of it as was heard
 
     async def play(self, line: str) -> None:
-        match = re.fullmatch(r"(S:|S~|C:|C>|U:|M:|N:|TLS|CLOSED) ?(.*)", line)
+        match = LINE.fullmatch(line)
         assert match, f"not a line of a dialogue: {line}"
         kind, text = match.groups()
         if kind in ("C:", "C>"):
@@ -70,67 +113,67 @@ class Player:
     async def check(self, kind: str, text: str) -> None:
         match kind:
             case "S:":
-                heard = await self.client.line()
+                heard = await self.hear()
                 assert heard.startswith(text), f"expected {text!r}, heard {heard!r}"
             case "S~":
-                heard = await self.client.line()
+                heard = await self.hear()
                 assert re.fullmatch(text, heard), f"expected {text!r}, heard {heard!r}"
+            case "S*":
+                while (heard := await self.hear())[:4] == f"{text[:3]}-":
+                    assert heard.startswith(f"{text[:3]}-{text[4:]}"), heard
+                assert heard.startswith(text), f"expected {text!r}, heard {heard!r}"
+            case "O:" | "O!":
+                offers = [line[4:] for line in self.reply]
+                assert (text in offers) == (kind == "O:"), f"offered are {offers}"
             case "TLS":
-                await self.client.start_tls(client_tls(self.authority))
+                await self.client.start_tls(client_tls(self.stage.authority))
             case "CLOSED":
-                assert await self.client.line() == ""
+                heard = await self.client.line()
+                assert heard == "", f"expected the end, heard {heard!r}"
             case "U:":
-                assert spoken(text) + b"\r\n" in self.script.lines
+                assert spoken(text) + b"\r\n" in self.script.lines, self.script.lines
             case "M:":
                 assert spoken(text) in self.script.messages[-1].split(b"\r\n")
             case "N:":
                 assert len(self.script.messages) == int(text)
 
+    async def hear(self) -> str:
+        """The server's next line; a reply that is whole is held against RFC 2034."""
+        line = await self.client.line()
+        if self.reply and self.reply[-1][3:4] == " ":
+            self.reply = []
+        self.reply.append(line)
+        if line[3:4] == " " and not PLAIN_REPLY.match(self.reply[0]):
+            for each in self.reply:
+                assert ENHANCED.fullmatch(each), f"no enhanced code in {each!r}"
+        return line
 
-def lines_of(path: Path) -> list[tuple[int, str]]:
-    """The lines with their numbers, without remarks."""
-    numbered = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-    return [(number, line) for number, line in numbered if line and not line.startswith("#")]
+
+DIALOGUES = [Dialogue.read(path) for path in sorted(FOLDER.glob("*.txt"))]
+# Those with the same settings come together, on one worker: they share a process.
+PARAMETERS = [
+    pytest.param(each, id=each.name.removesuffix(".txt"), marks=pytest.mark.xdist_group(group))
+    for each in sorted(DIALOGUES, key=lambda each: (each.settings, each.alone))
+    for group in [each.name if each.alone else f"dialogues {each.settings}"]
+]
 
 
-@pytest.mark.parametrize("path", DIALOGUES, ids=lambda path: path.stem)
-def test_dialogue(path: Path, store_template: Path, tmp_path: Path, authority: trustme.CA) -> None:
-    """On uvloop, as `letterbell serve` runs; the other tests use asyncio's own loop."""
-    uvloop.run(play(path, store_template, tmp_path, authority))
+@pytest.mark.parametrize("dialogue", PARAMETERS)
+def test_dialogue(
+    dialogue: Dialogue, set_stage: Callable[[tuple[Setting, ...], bool], Stage]
+) -> None:
+    asyncio.run(play(dialogue, set_stage(dialogue.settings, dialogue.alone)))
 
 
-async def play(path: Path, store_template: Path, tmp_path: Path, authority: trustme.CA) -> None:
-    lines = lines_of(path)
-    settings = [line[2:].split(" ", 2) for _, line in lines if line.startswith("!")]
-    upstream = {
-        words[1]: spoken(words[2]).decode("utf-8", "surrogateescape")
-        for words in settings
-        if words[0] == "upstream"
-    }
-    limits = {
-        words[0]: int(words[1]) if words[1].isdigit() else words[1]
-        for words in settings
-        if words[0] not in ("upstream", "door")
-    }
-    door = next((words[1] for words in settings if words[0] == "door"), "plain")
-    doors = {
-        "plain": Door(allow_plain_auth=True),
-        "starttls": Door(tls=server_tls(authority, HOSTNAME)),
-        "implicit": Door(tls=server_tls(authority, HOSTNAME), implicit=True),
-    }
+async def play(dialogue: Dialogue, stage: Stage) -> None:
+    tls = client_tls(stage.authority) if dialogue.door == "implicit" else None
     async with (
-        Script(**upstream).running() as script,
-        running_relay(
-            store_template, tmp_path, script.port, doors={door: doors[door]}, **limits
-        ) as relay,
-        await RawClient.connect(
-            relay.ports[door], client_tls(authority) if door == "implicit" else None
-        ) as client,
+        Script(**dialogue.upstream).running(stage.upstream.dup()) as script,
+        await RawClient.connect(stage.port(dialogue.door), tls) as client,
     ):
-        player = Player(client, script, authority)
-        for number, line in lines:
-            if not line.startswith("!"):
-                try:
-                    await player.play(line)
-                except AssertionError as error:
-                    raise AssertionError(f"{path.name}, line {number}: {error}") from None
+        player = Player(client, script, stage)
+        for number, line in dialogue.lines:
+            try:
+                await player.play(line)
+            except AssertionError as error:
+                raise AssertionError(f"{dialogue.name}, line {number}: {error}") from None

@@ -192,16 +192,16 @@ format = "json"
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files of a throw-away authority, for `localhost` and 127.0.0.1."""
+    """PEM files of a throw-away authority, by default for `localhost` and 127.0.0.1."""
 
     authority: Path
     certificate: Path
     key: Path
 
     @classmethod
-    def make(cls, folder: Path) -> "Certificates":
-        authority = trustme.CA()
-        issued = authority.issue_cert("localhost", "127.0.0.1")
+    def make(cls, folder: Path, *names: str, authority: trustme.CA | None = None) -> Self:
+        authority = authority or trustme.CA()
+        issued = authority.issue_cert(*(names or ("localhost", "127.0.0.1")))
         files = cls(folder / "authority.pem", folder / "certificate.pem", folder / "key.pem")
         authority.cert_pem.write_to_path(files.authority)
         issued.cert_chain_pems[0].write_to_path(files.certificate)
