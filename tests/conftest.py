@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SYSTEM = ROOT / "build" / "system"
+# After the last test, no secret is in the logs of what the tests have run.
+pytest_plugins = ("logs",)
 IN_CI = os.environ.get("CI") == "true"
 
 

@@ -149,6 +149,7 @@ class Script:
         self.sessions = 0
         self.port = 0
         self._news = asyncio.Event()
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         for verb, reply in replies.items():
             self.say(verb, reply)
 
@@ -164,10 +165,19 @@ class Script:
         server = await asyncio.start_server(self._session, sock=sock, limit=2**26)
         async with server:
             self.port = server.sockets[0].getsockname()[1]
-            yield self
+            try:
+                yield self
+            finally:
+                for writer in self._open.values():
+                    writer.transport.abort()
+                await asyncio.gather(*self._open)
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
+        task = asyncio.current_task()
+        assert task
+        self._open[task] = writer
+        task.add_done_callback(self._open.pop)
         try:
             going = self._answer(writer, "")
             while going and (line := await reader.readline()):

@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
 import trustme
+from logs import keep
 
 HERE = Path(__file__).parent
 PATIENCE = 30  # seconds that a process may take to say what is waited for
@@ -30,9 +31,16 @@ Event = dict[str, Any]
 
 
 class Running:
-    """A process whose lines on one stream are waited for."""
+    """A process whose lines on one stream are waited for; `log` is where they are kept."""
 
-    def __init__(self, *command: str | Path, stream: str = "stdout", **popen: Any) -> None:
+    def __init__(
+        self,
+        *command: str | Path,
+        stream: str = "stdout",
+        log: IO[str] | None = None,
+        **popen: Any,
+    ) -> None:
+        self._log = log
         pipes = {stream: subprocess.PIPE}
         self.process = subprocess.Popen([*map(str, command)], text=True, **pipes, **popen)
         source: IO[str] | None = getattr(self.process, stream)
@@ -43,10 +51,12 @@ class Running:
         self._reader.start()
 
     def _read(self, source: IO[str]) -> None:
-        with source:
+        with source, self._log or nullcontext():
             for line in source:
                 self.lines.append(line.rstrip("\n"))
                 self._news.put(line.rstrip("\n"))
+                if self._log:
+                    self._log.write(line)
         self._news.put(None)
 
     def wait_for(self, wanted: Callable[[str], bool]) -> str:
@@ -96,7 +106,10 @@ class Sink(Running):
 
 
 class Letterbell(Running):
-    """`letterbell serve` with the settings given, on ports that the system chooses."""
+    """`letterbell serve` with the settings given, on ports that the system chooses.
+
+    It logs at DEBUG into a file, in which tests/logs.py finds no secret after the last test.
+    """
 
     def __init__(self, folder: Path, settings: str) -> None:
         self.folder = folder
@@ -105,7 +118,10 @@ class Letterbell(Running):
             self.config.touch(0o600)
         self.config.write_text(settings)
         super().__init__(
-            *letterbell("serve", "--config", self.config), stream="stderr", env=environment()
+            *letterbell("serve", "--config", self.config),
+            stream="stderr",
+            log=keep("serve"),
+            env=environment() | {"LETTERBELL_LOG__LEVEL": "debug"},
         )
         self.wait_for(lambda line: '"ready"' in line)
         self.http_port = self.events("collector listens")[0]["port"]
