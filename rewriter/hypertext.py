@@ -39,9 +39,10 @@ class Hypertext:
         self._part = part.number
         self._charset = part.charset or charset.sniff(decoded)
         self._exempt = exempt
-        self._own = own
         view = charset.mask_shifted(decoded)
-        self._found = read_markup(view, images=names_own(view, exempt))
+        named = names_own(view, exempt)
+        self._own = own if named else None
+        self._found = read_markup(view, images=named)
         self._anchors = [anchor for anchor in self._found.anchors if b"href" in anchor.attributes]
         self.shown = sum(not anchor.in_comment for anchor in self._anchors)
         self.has_pixel = False
