@@ -1,51 +1,14 @@
-"""Who is this, and as whom may they write: SASL (RFC 4954) against the senders' accounts."""
+"""Who is this, and as whom may they write."""
 
-import binascii
-from base64 import b64decode
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from collector.errors import StoreUnavailable
 from collector.senders import Sender, Senders
-from relay.envelope import Refusal
+from relay.credentials import Credentials, Password
+from relay.envelope import Identity, Refusal
 from relay.header import Field, addresses_of, values
-
-Ask = Callable[[bytes], Awaitable[bytes]]  # a challenge in base64 -> the client's raw response
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a client says it is; neither part is ever logged."""
-
-    login: bytes = field(repr=False)
-    password: bytes = field(repr=False)
-
-
-async def plain(initial: bytes, ask: Ask) -> Credentials:
-    """RFC 4616: authorisation identity, login and password in one response, parted by NUL.
-
-    Raises Refusal: 501 for its form, 535 for one who wants to act as another login.
-    """
-    parts = _decode(initial or await ask(b"")).split(b"\0")
-    if len(parts) != 3:
-        raise Refusal(501, b"5.5.2 PLAIN wants an identity, a login and a password")
-    identity, login, password = parts
-    if identity not in (b"", login):
-        raise Refusal(535, b"5.7.8 One login cannot act as another")
-    return Credentials(login, password)
-
-
-async def login(initial: bytes, ask: Ask) -> Credentials:
-    """The old LOGIN: two responses, to "Username:" and "Password:". Raises Refusal (501)."""
-    name = _decode(initial or await ask(b"VXNlcm5hbWU6"))
-    return Credentials(name, _decode(await ask(b"UGFzc3dvcmQ6")))
-
-
-# Both send the password itself, so they are offered under TLS only, or on the loopback.
-MECHANISMS: Mapping[bytes, Callable[[bytes, Ask], Awaitable[Credentials]]] = {
-    b"PLAIN": plain,
-    b"LOGIN": login,
-}
+from relay.sasl import PASSWORDS, Mechanism
 
 
 def check_address(sender: Sender, address: bytes) -> None:
@@ -79,35 +42,52 @@ def check_author(sender: Sender, fields: Sequence[Field]) -> None:
         check_address(sender, address)
 
 
+class Authority(Protocol):
+    """Who can say whether credentials are right."""
+
+    mechanisms: Mapping[bytes, Mechanism]
+
+    async def authenticate(self, credentials: Credentials) -> Identity | None:
+        """The identity, or None where they are wrong. Raises Refusal (454) if that is unknown."""
+
+
 class Accounts:
     """Logins kept by us."""
+
+    mechanisms = PASSWORDS
 
     def __init__(self, senders: Senders) -> None:
         self._senders = senders
 
-    async def authenticate(self, credentials: Credentials) -> Sender | None:
-        """The sender, or None for an unknown login, a wrong password or a disabled sender.
+    async def authenticate(self, credentials: Credentials) -> Identity | None:
+        """The identity, or None for an unknown login, a wrong password or a disabled sender.
 
         Raises Refusal (454) while the accounts cannot be read.
         """
+        assert isinstance(credentials, Password)
         try:
             login = credentials.login.decode("utf-8")
-            password = credentials.password.decode("utf-8")
+            password = credentials.secret.decode("utf-8")
         except UnicodeDecodeError:
             return None
         try:
-            return await self._senders.authenticate(login, password)
+            sender = await self._senders.authenticate(login, password)
         except StoreUnavailable:
             raise Refusal(454, b"4.7.0 Logins cannot be checked just now; try again") from None
+        return Identity(sender=sender) if sender else None
 
 
-def _decode(response: bytes) -> bytes:
-    """The octets of a SASL response (RFC 4954 §4)."""
-    if response == b"*":
-        raise Refusal(501, b"5.7.0 Authentication cancelled")
-    if response == b"=":  # an empty initial response
-        return b""
-    try:
-        return b64decode(response, validate=True)
-    except binascii.Error:
-        raise Refusal(501, b"5.5.2 Not base64") from None
+class Auth:
+    """What all sessions ask who somebody is."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+
+    @property
+    def mechanisms(self) -> Mapping[bytes, Mechanism]:
+        """By name, in the order in which EHLO offers them."""
+        return self._authority.mechanisms
+
+    async def authenticate(self, credentials: Credentials) -> Identity | None:
+        """The identity, or None where the credentials are wrong. Raises Refusal (454)."""
+        return await self._authority.authenticate(credentials)

@@ -7,24 +7,11 @@ control: a typing error must not track anybody.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from relay.envelope import Wishes
 from relay.header import Field
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """True: track; False: do not; None: as the sender has set it."""
-
-    opens: bool | None = None
-    clicks: bool | None = None
-
-    def __and__(self, other: "Wishes") -> "Wishes":
-        """Both wishes together: the more restrictive of each."""
-        return Wishes(_stricter(self.opens, other.opens), _stricter(self.clicks, other.clicks))
-
 
 OFF = Wishes(opens=False, clicks=False)
 
@@ -59,12 +46,6 @@ def read(content: bytes, fields: Sequence[Field]) -> tuple[Wishes, bytes]:
             kept.append(content[start : field.start])
             start = field.end
     return wishes, b"".join([*kept, content[start:]]) if kept else content
-
-
-def _stricter(one: bool | None, other: bool | None) -> bool | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one and other
 
 
 def _word(value: object) -> bool | None:

@@ -5,9 +5,11 @@ values. Addresses, parameters and messages are bytes as they came over the wire.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from collector.senders import Sender
+from relay.credentials import Credentials
 
 # ESMTP parameters: keyword in upper case -> value as given, None where there was no "=value".
 Parameters = Mapping[bytes, bytes | None]
@@ -40,6 +42,37 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """True: track; False: do not; None: as the sender has set it."""
+
+    opens: bool | None = None
+    clicks: bool | None = None
+
+    def __and__(self, other: "Wishes") -> "Wishes":
+        """Both wishes together: the more restrictive of each."""
+        return Wishes(_stricter(self.opens, other.opens), _stricter(self.clicks, other.clicks))
+
+
+def _stricter(one: bool | None, other: bool | None) -> bool | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one and other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who submits, and how that is known: a login of ours, the network, or upstream's word.
+
+    `wishes` are those of the login's suffix. `credentials` are there for upstream's logins alone.
+    """
+
+    sender: Sender
+    how: Literal["account", "network", "upstream"] = "account"
+    wishes: Wishes = Wishes()
+    credentials: Credentials | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """The submitting client: its address, its EHLO name, the TLS version ("" in clear)."""
 
@@ -60,13 +93,18 @@ class Recipient:
 class Envelope:
     """One submission: who sent what to whom. `mail_from` is b"" for the null sender."""
 
-    sender: Sender
+    identity: Identity
     mail_from: bytes
     parameters: Parameters
     recipients: tuple[Recipient, ...]
     content: bytes
     client: Client
     received_at_ms: int
+
+    @property
+    def sender(self) -> Sender:
+        """As it was when the client logged in."""
+        return self.identity.sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

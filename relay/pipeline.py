@@ -19,8 +19,7 @@ from collector.senders import Sender, SenderError, Senders
 from collector.tokens import mint_message_id
 from relay import controls, metrics
 from relay.auth import check_author
-from relay.controls import Wishes
-from relay.envelope import Copy, Envelope, Refusal, Reply
+from relay.envelope import Copy, Envelope, Refusal, Reply, Wishes
 from relay.header import Field, read_fields, text_of, values
 from relay.log import mask
 from relay.policy import PlannedCopy, plan

@@ -7,8 +7,7 @@ nothing of ours is put in. Where toggles are sticky, what the message said becom
 from dataclasses import dataclass
 
 from collector.senders import Sender
-from relay.controls import Wishes
-from relay.envelope import Envelope, Recipient
+from relay.envelope import Envelope, Recipient, Wishes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

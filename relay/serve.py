@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from collector.app import build_runner
-from relay.auth import Accounts
+from relay.auth import Accounts, Auth
 from relay.connections import Connections
 from relay.problems import ConfigError, Problem, bind_mend
 from relay.settings import ListenSettings, Settings
@@ -102,7 +102,7 @@ async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> 
             bare_newline=smtp.bare_newline,
             idle_timeout=smtp.idle_timeout,
         ),
-        accounts=Accounts(site.senders),
+        auth=Auth(Accounts(site.senders)),
         accept=site.pipeline.accept,
         connections=connections,
     )

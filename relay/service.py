@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from relay.auth import Accounts
+from relay.auth import Auth
 from relay.connections import Connections
 from relay.envelope import Envelope, Reply
 
@@ -41,6 +41,6 @@ class Service:
     """What the sessions of all listeners share. `accept` answers each complete envelope."""
 
     submission: Submission
-    accounts: Accounts
+    auth: Auth
     accept: Accept
     connections: Connections

@@ -15,11 +15,11 @@ from typing import Literal, NamedTuple
 
 import structlog
 
-from collector.senders import Sender
 from relay import metrics
 from relay.address import parse_mail, parse_rcpt
-from relay.auth import MECHANISMS, check_address
-from relay.envelope import Client, Envelope, Parameters, Recipient, Refusal, Reply
+from relay.auth import check_address
+from relay.envelope import Client, Envelope, Identity, Parameters, Recipient, Refusal, Reply
+from relay.login import Login
 from relay.loopback import is_loopback
 from relay.service import Door, Service
 from relay.transparency import has_bare_newline, normalize_newlines, unstuff
@@ -28,7 +28,6 @@ from relay.wire import Hangup, Wire
 log = structlog.get_logger()
 
 OVERSIZE = 1_048_576  # how much past the limit is read, so that the client hears why
-MAX_BAD_LOGINS = 5
 MAX_IDLE_TALK = 100  # commands without a message, weighed by COMMANDS, before we hang up
 
 _CLIENT_NAME = re.compile(rb"[!-~]{1,255}")
@@ -56,7 +55,6 @@ class Session:
         tls: str,
         start_tls: Callable[[ssl.SSLContext], Awaitable[str]],
     ) -> None:
-        self.sender: Sender | None = None
         self.stage: Literal["commands", "message", "delivery"] = "commands"
         self.ended = False
         self._service = service
@@ -68,7 +66,7 @@ class Session:
         self._start_tls = start_tls
         self._client_name = b""
         self._transaction: Transaction | None = None
-        self._bad_logins = 0
+        self._login = Login(service.auth, peer=peer, may_log_in=lambda: self._may_log_in)
         self._idle_talk = 0
 
     async def obey(self, line: bytes) -> Reply | None:
@@ -86,6 +84,11 @@ class Session:
         except Refusal:
             self._idle_talk += 1
             raise
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who the client is, once that is known."""
+        return self._login.identity
 
     def reset(self) -> None:
         """Forgets the transaction."""
@@ -106,8 +109,8 @@ class Session:
         ]
         if self._door.tls and not self._tls:
             offers.append(b"STARTTLS")
-        if self._may_log_in:
-            offers.append(b"AUTH " + b" ".join(MECHANISMS))
+        if auth := self._login.offers():
+            offers.append(auth)
         return Reply(250, b"\n".join([*offers, b"HELP"]))
 
     async def helo(self, name: bytes) -> Reply:
@@ -128,40 +131,29 @@ class Session:
         self._wire.say(b"220 2.0.0 Go ahead\r\n")
         await self._wire.flush()
         self._tls = await self._start_tls(self._door.tls)
-        self._client_name, self._transaction, self.sender = b"", None, None  # RFC 3207 §4.2
+        self._client_name, self._transaction = b"", None  # RFC 3207 §4.2
+        self._login.forget()
         return None
 
     async def auth(self, argument: bytes) -> Reply:
-        mechanism, _, initial = argument.partition(b" ")
-        dialogue = MECHANISMS.get(mechanism.upper())
         if not self._client_name:
             return Reply(503, b"5.5.1 EHLO first")
-        if self.sender or self._transaction:
-            return Reply(503, b"5.5.1 AUTH comes once, before MAIL")
-        if not self._may_log_in:
-            return Reply(538, b"5.7.11 Encryption is required: STARTTLS first")
-        if dialogue is None:
-            return Reply(504, b"5.5.4 Mechanisms are " + b", ".join(MECHANISMS))
-        credentials = await dialogue(initial.strip(b" "), self._challenge)
-        self.sender = await self._service.accounts.authenticate(credentials)
-        if self.sender:
+        if self._transaction:
+            return Reply(503, b"5.5.1 AUTH comes before MAIL")
+        reply = await self._login.obey(argument, self._challenge)
+        if reply.code == 235:
             self._idle_talk = 0
-            return Reply(235, b"2.7.0 Authenticated")
-        self._bad_logins += 1
-        log.warning("login refused", peer=self._peer)  # not the login: people type passwords there
-        if self._bad_logins >= MAX_BAD_LOGINS:
-            raise Hangup(421, b"4.7.0 Too many wrong logins")
-        return Reply(535, b"5.7.8 Login or password is wrong")
+        return reply
 
     async def _challenge(self, challenge: bytes) -> bytes:
         self._wire.say(b"334 " + challenge + b"\r\n")
         return await self._wire.line()
 
     async def mail(self, argument: bytes) -> Reply:
-        sender = self.sender
+        identity = self.identity
         if not self._client_name:
             return Reply(503, b"5.5.1 EHLO first")
-        if sender is None:
+        if identity is None:
             first = b"" if self._may_log_in else b": STARTTLS first, then AUTH"
             return Reply(530, b"5.7.0 Authentication is required" + first)
         if self._transaction:
@@ -170,7 +162,7 @@ class Session:
         if int(parameters.get(b"SIZE") or 0) > self._limits.max_size:
             return Reply(552, b"5.3.4 The message is larger than %d octets" % self._limits.max_size)
         if address:
-            check_address(sender, address)
+            check_address(identity.sender, address)
         self._transaction = Transaction(address, parameters)
         return Reply(250, b"2.1.0 Sender ok")
 
@@ -210,9 +202,9 @@ class Session:
             content = normalize_newlines(content)
         if len(content) > self._limits.max_size:
             return Reply(552, b"5.3.4 The message is larger than %d octets" % self._limits.max_size)
-        assert self.sender
+        assert self.identity
         envelope = Envelope(
-            sender=self.sender,
+            identity=self.identity,
             mail_from=transaction.mail_from,
             parameters=transaction.parameters,
             recipients=tuple(transaction.recipients),

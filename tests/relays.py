@@ -27,7 +27,7 @@ from collector.senders import Sender, Senders
 from collector.stats import MessageRow, Stats
 from collector.store import Store
 from collector.tokens import Key, Tokens
-from relay.auth import Accounts
+from relay.auth import Accounts, Auth
 from relay.connections import Connections
 from relay.pipeline import Pipeline
 from relay.rewriting import Rewriting
@@ -345,7 +345,7 @@ async def running_relay(
     )
     service = Service(
         submission=Submission(hostname=HOSTNAME, **limits),
-        accounts=Accounts(senders),
+        auth=Auth(Accounts(senders)),
         accept=accept(pipeline),
         connections=connections or Connections(limit=100, limit_per_address=100),
     )

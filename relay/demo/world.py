@@ -18,7 +18,7 @@ from aiohttp import web
 
 from collector.app import build_runner
 from collector.tokens import Key
-from relay.auth import Accounts
+from relay.auth import Accounts, Auth
 from relay.connections import Connections
 from relay.demo import pages
 from relay.demo.inbox import Inbox
@@ -103,7 +103,7 @@ async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, 
     """The port that the relay listens on."""
     service = Service(
         submission=Submission(hostname=HOSTNAME),
-        accounts=Accounts(site.senders),
+        auth=Auth(Accounts(site.senders)),
         accept=Witness(site.pipeline, demo).accept,
         connections=Connections(limit=100, limit_per_address=100),
     )

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from collector.senders import Sender
-from relay.controls import OFF, Wishes
-from relay.envelope import Client, Envelope, Recipient
+from relay.controls import OFF
+from relay.envelope import Client, Envelope, Identity, Recipient, Wishes
 from relay.policy import plan
 
 ANA = Sender(1, "ana", ("ana@example.com",), opens=True, clicks=False, sticky=True, enabled=True)
 ENVELOPE = Envelope(
-    sender=ANA,
+    identity=Identity(sender=ANA),
     mail_from=b"ana@example.com",
     parameters={},
     recipients=(Recipient(b"bob@example.com", {}), Recipient(b"eve@example.com", {})),

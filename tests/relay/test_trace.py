@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from collector.senders import Sender
-from relay.envelope import Client, Envelope, Recipient, Refusal
+from relay.envelope import Client, Envelope, Identity, Recipient, Refusal
 from relay.header import read_fields
 from relay.trace import check_loop, received
 
 ANA = Sender(1, "ana", ("ana@example.com",), opens=True, clicks=True, sticky=True, enabled=True)
 ENVELOPE = Envelope(
-    sender=ANA,
+    identity=Identity(sender=ANA),
     mail_from=b"ana@example.com",
     parameters={},
     recipients=(Recipient(b"bcc@example.com", {}),),
