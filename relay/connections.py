@@ -8,11 +8,30 @@ leaves recording and delivery whole.
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
+from ipaddress import IPv6Network, ip_address
 from typing import Any, Protocol, TypeVar
 
 from relay import metrics
 
 T = TypeVar("T")
+
+NEIGHBOURHOOD = (
+    64  # bits of an IPv6 address that tell customers apart; the rest is one's own to vary
+)
+
+
+def address_key(address: str) -> str:
+    """What an address counts as: itself, or of IPv6 its /64 network, which is one customer's."""
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return address
+    if read.version == 4:
+        return address
+    if read.ipv4_mapped:
+        return str(read.ipv4_mapped)
+    network = int(read) >> (128 - NEIGHBOURHOOD) << (128 - NEIGHBOURHOOD)
+    return str(IPv6Network((network, NEIGHBOURHOOD)))
 
 
 class Connection(Protocol):
@@ -39,27 +58,28 @@ class Connections:
 
     def admit(self, session: Connection, address: str) -> bool:
         """Whether the session may go on; each one admitted must `leave`."""
+        key = address_key(address)
         if (
             self._draining
             or len(self._sessions) >= self._limit
-            or self._addresses[address] >= self._limit_per_address
+            or self._addresses[key] >= self._limit_per_address
         ):
             metrics.SESSIONS_TURNED_AWAY.inc()
             return False
-        self._sessions[session] = address
-        self._addresses[address] += 1
+        self._sessions[session] = key
+        self._addresses[key] += 1
         metrics.SESSIONS.inc()
         return True
 
     def leave(self, session: Connection) -> None:
         """Forgets the session; does nothing for one that was not admitted."""
-        address = self._sessions.pop(session, None)
-        if address is None:
+        key = self._sessions.pop(session, None)
+        if key is None:
             return
         metrics.SESSIONS.dec()
-        self._addresses[address] -= 1
-        if not self._addresses[address]:
-            del self._addresses[address]
+        self._addresses[key] -= 1
+        if not self._addresses[key]:
+            del self._addresses[key]
         self._changed.set()
 
     async def carry_out(self, work: Coroutine[Any, Any, T]) -> T:
