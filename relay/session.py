@@ -126,14 +126,19 @@ class Session:
             return Reply(503, b"5.5.1 TLS is already in use")
         if not self._door.tls:
             return Reply(502, b"5.5.1 STARTTLS is not offered here")
-        if self._wire.pending:  # it would be obeyed as if TLS had carried it: RFC 3207 §6
-            raise Hangup(501, b"5.5.1 Nothing may follow STARTTLS before the handshake")
+        self._refuse_plaintext()
         self._wire.say(b"220 2.0.0 Go ahead\r\n")
         await self._wire.flush()
+        self._refuse_plaintext()  # a client slow to read has made us wait
         self._tls = await self._start_tls(self._door.tls)
         self._client_name, self._transaction = b"", None  # RFC 3207 §4.2
         self._login.forget()
         return None
+
+    def _refuse_plaintext(self) -> None:
+        """What came in clear would be obeyed as if TLS had carried it: RFC 3207 §6."""
+        if self._wire.pending:
+            raise Hangup(501, b"5.5.1 Nothing may follow STARTTLS before the handshake")
 
     async def auth(self, argument: bytes) -> Reply:
         if not self._client_name:

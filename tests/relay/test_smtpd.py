@@ -355,6 +355,26 @@ async def test_a_broken_handshake_leaves_nothing(
     assert "Traceback" not in caplog.text
 
 
+async def test_nothing_in_clear_slips_in_while_a_reply_waits(
+    start: Start, authority: trustme.CA
+) -> None:
+    door = Door(tls=server_tls(authority, HOSTNAME))
+    async with start(doors={"starttls": door}) as relay:
+        client = await RawClient.connect(relay.ports["starttls"])
+        await client.reply()
+        assert (await client.ask("EHLO client.example.com")).startswith("250")
+        [server] = relay.service.connections._sessions
+        wire = server._wire  # type: ignore[attr-defined]
+        wire.writable.clear()  # as if the client did not read
+        await client.send(b"STARTTLS\r\n")
+        assert (await client.reply()).startswith("220 ")
+        await client.send(b"NOOP\r\n")
+        await until(lambda: wire.pending)
+        wire.writable.set()
+        assert (await client.reply()).startswith("501 5.5.1")
+        assert await client.reply() == ""
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 async def test_old_tls_is_refused(start: Start, authority: trustme.CA) -> None:
     old = client_tls(authority)

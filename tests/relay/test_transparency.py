@@ -35,6 +35,7 @@ def test_an_unfinished_line_gets_its_end_and_an_empty_message_stays_empty() -> N
 @given(DIRTY)
 def test_normalized_content_has_no_bare_newline(content: bytes) -> None:
     clean = normalize_newlines(content)
+    assert clean == re.sub(rb"\r\n|\r|\n", b"\r\n", content)
     assert not has_bare_newline(clean)
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", clean)
     assert clean.replace(b"\r\n", b"") == re.sub(rb"[\r\n]", b"", content)
