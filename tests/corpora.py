@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import logging
 import os
 import re
 import sys
@@ -189,7 +190,8 @@ def main() -> int:
     totals = Tally()
     line = "{:<40} {:>8} {:>10} {:>8} {:>8} {:>7}"
     print(line.format("source", "messages", "rewritten", "links", "ms each", "faults"))
-    with ProcessPoolExecutor() as pool:
+    # bs4 tells of every undecodable text there.
+    with ProcessPoolExecutor(initializer=logging.disable) as pool:
         for name, paths in sources(parser.parse_args().folders).items():
             tally = Tally()
             for each in pool.map(judge, paths, chunksize=16):
