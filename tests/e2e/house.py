@@ -89,6 +89,7 @@ class Kept:
     recipients: list[str]
     tls: bool
     login: bool
+    dsn: list[str]
 
 
 class Sink(Running):

@@ -84,8 +84,12 @@ def _compare_leaf(before: Message, after: Message, base: str, findings: Findings
     was, now = (leaf.get_payload(decode=True) for leaf in (before, after))
     assert isinstance(was, bytes)
     assert isinstance(now, bytes)
+    compare_html(was, now, before.get_content_charset() or "utf-8", base, findings)
+
+
+def compare_html(was: bytes, now: bytes, encoding: str, base: str, findings: Findings) -> None:
+    """Adds what one HTML text, sent and arrived, has. Raises AssertionError as `compare` does."""
     gaps = _align(was, now, base, findings)
-    encoding = before.get_content_charset() or "utf-8"
     read = _read_tree_links(_text(was, encoding), _text(now, encoding), base)
     for url, written in gaps.items():
         # A link inside a conditional comment is in no tree: its own value is read alone.

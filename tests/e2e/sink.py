@@ -3,11 +3,13 @@
     python sink.py FOLDER [--certificate PEM --key PEM [--implicit]] [--login USER:PASSWORD]
 
 Prints its port, then one line a mail: JSON of the envelope. `refused@…` gets 550, `deferred@…` 451.
+Offers DSN (RFC 3461), which aiosmtpd does not know, and tells what was asked for.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import ssl
 import sys
 from pathlib import Path
@@ -18,8 +20,19 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 ANSWERS = {"refused": "550 5.1.1 nobody of that name", "deferred": "451 4.2.1 come back later"}
 
 
+DSN = re.compile(r" (?:RET|ENVID|NOTIFY|ORCPT)=\S+")
+
+
 class Sink(SMTP):
     line_length_limit = 1 << 20
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        self.asked = DSN.findall(arg or "")
+        await super().smtp_MAIL(arg and DSN.sub("", arg))
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        self.asked += DSN.findall(arg or "")
+        await super().smtp_RCPT(arg and DSN.sub("", arg))
 
 
 class Keeper:
@@ -29,6 +42,12 @@ class Keeper:
         self._folder = folder
         self._count = 0
 
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Any, envelope: Envelope, name: str, replies: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        return [replies[0], "250-DSN", *replies[1:]]
+
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Any, envelope: Envelope, address: str, options: list[str]
     ) -> str:
@@ -37,7 +56,7 @@ class Keeper:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 fine"
 
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Sink, session: Any, envelope: Envelope) -> str:  # noqa: N802
         self._count += 1
         assert isinstance(envelope.content, bytes)
         path = self._folder / f"{self._count}.eml"
@@ -48,6 +67,7 @@ class Keeper:
             "recipients": envelope.rcpt_tos,
             "tls": server.transport.get_extra_info("sslcontext") is not None,
             "login": bool(session.authenticated),
+            "dsn": [each.strip() for each in server.asked],
         }
         say(json.dumps(mail))
         return f"250 2.0.0 kept as {self._count}"

@@ -1,5 +1,7 @@
 """Fetches what the tests drive beside Python: programs of the system, smtp-sink, node's packages.
 
+With --clients, all the mail programs of tests/clients as well.
+
 Only what is missing is fetched, and only where that may be done: on Debian as root. What cannot
 be had is no error here: each test says what it misses (a failure with CI=true, else a skip).
 """
@@ -23,10 +25,19 @@ PROGRAMS = {
     "chromium": "chromium",
     "node": "nodejs",
     "npm": "npm",
+    "haproxy": "haproxy",
 }
 FILES = {
     "/usr/share/perl5/Net/SSLeay.pm /usr/lib/*/perl5/5.*/Net/SSLeay.pm": "libnet-ssleay-perl",
     "/usr/share/fonts/truetype/*/*.ttf": "fonts-dejavu-core",
+}
+CLIENT_PROGRAMS = {"s-nail": "s-nail", "neomutt": "neomutt", "php": "php-cli"}
+CLIENT_FILES = {
+    "/usr/share/php/libphp-phpmailer/autoload.php": "libphp-phpmailer",
+    "/usr/lib/git-core/git-send-email": "git-email",
+    "/usr/share/perl5/Mail/Address.pm": "libmailtools-perl",
+    "/usr/share/perl5/Authen/SASL.pm": "libauthen-sasl-perl",
+    "/usr/share/perl5/IO/Socket/SSL.pm": "libio-socket-ssl-perl",
 }
 
 # smtp-sink refuses to run as root, and wants to be told who to be instead.
@@ -39,6 +50,9 @@ POSTFIX_TOOLS = {"smtp-sink": "-u nobody", "smtp-source": ""}
 
 
 def main() -> None:
+    if "--clients" in sys.argv[1:]:
+        PROGRAMS.update(CLIENT_PROGRAMS)
+        FILES.update(CLIENT_FILES)
     for step in (fetch_packages, fetch_postfix, fetch_node_modules):
         try:
             step()

@@ -1,0 +1,28 @@
+"""`make clients`: every mail program sends every letter, over STARTTLS and over implicit TLS."""
+
+from collections.abc import Callable
+
+import pytest
+from clients.letters import LETTERS, Letter
+from clients.programs import CLIENTS, ClientFailed, Programs, Way, parameters
+
+pytestmark = pytest.mark.clients
+OVER_TLS = pytest.mark.parametrize("way", ["starttls", "implicit"], indirect=True)
+
+
+@OVER_TLS
+@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize("client", parameters(list(CLIENTS)))
+def test_every_letter_by_every_client(
+    client: str, letter: str, send_and_check: Callable[[str, Letter], None]
+) -> None:
+    send_and_check(client, LETTERS[letter])
+
+
+@OVER_TLS
+@pytest.mark.parametrize("client", parameters(list(CLIENTS)))
+def test_a_wrong_password_is_told_by_every_client(
+    client: str, way: Way, programs: Programs
+) -> None:
+    with pytest.raises(ClientFailed, match=CLIENTS[client].refused):
+        CLIENTS[client].send(way.wrong(client), LETTERS["plain"], programs)
