@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from collector import metrics, roster
 from collector.addresses import AddressRefused, normalise_all
 from collector.errors import StoreConflict, StoreError, StoreUnavailable
-from collector.passwords import Passwords
+from collector.passwords import Passwords, PasswordsBusy
 from collector.roster import Account, Sender, SenderError
 from collector.store import Store, storable
 
@@ -55,7 +55,10 @@ class Senders:
         self._passwords.close()
 
     async def authenticate(self, login: str, password: str) -> Sender | None:
-        """The sender whose login and password these are, if there is one and it is enabled."""
+        """The sender whose login and password these are, if there is one and it is enabled.
+
+        Raises PasswordsBusy.
+        """
         account = await self._account(_login_key(login))
         accepted = await self._check(account, password)
         metrics.SIGN_INS.labels("accepted" if accepted else "refused").inc()
@@ -229,10 +232,10 @@ class Senders:
         return True
 
     async def _rehash(self, sender_id: int, password: str) -> None:
-        values = {"password_hash": await self._passwords.hash(password)}
         try:
+            values = {"password_hash": await self._passwords.hash(password)}
             await self._change(roster.change_sender, sender_id, values)
-        except (StoreError, SenderError) as error:
+        except (StoreError, SenderError, PasswordsBusy) as error:
             log.warning("password not rehashed", sender=sender_id, reason=str(error))
 
     async def _hash(self, password: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from collector.errors import StoreUnavailable
+from collector.passwords import PasswordsBusy
 from collector.senders import Sender, Senders
 from relay.credentials import Credentials, Password
 from relay.envelope import Identity, Refusal
@@ -62,7 +63,7 @@ class Accounts:
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """The identity, or None for an unknown login, a wrong password or a disabled sender.
 
-        Raises Refusal (454) while the accounts cannot be read.
+        Raises Refusal (454) while the accounts cannot be read, or too many want in at once.
         """
         assert isinstance(credentials, Password)
         try:
@@ -74,6 +75,8 @@ class Accounts:
             sender = await self._senders.authenticate(login, password)
         except StoreUnavailable:
             raise Refusal(454, b"4.7.0 Logins cannot be checked just now; try again") from None
+        except PasswordsBusy:
+            raise Refusal(454, b"4.7.0 Too many logins at once; try again in a moment") from None
         return Identity(sender=sender) if sender else None
 
 

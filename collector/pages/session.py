@@ -15,8 +15,9 @@ from collector.keys import SECURE_COOKIES, SENDERS
 from collector.pages import forms
 from collector.pages.outage import Handler
 from collector.pages.rendering import render, see_other
-from collector.pages.throttle import Throttle
+from collector.passwords import PasswordsBusy
 from collector.senders import Sender
+from collector.throttle import Throttle
 from collector.tracking import find_client
 
 SESSION_SECONDS = 14 * 86_400
@@ -93,7 +94,13 @@ async def submit_sign_in(request: web.Request) -> web.StreamResponse:
     # Counted before the check, so that many tries at once gain nothing.
     by_login.fail(pair)
     by_address.fail(address)
-    sender = await request.app[SENDERS].authenticate(login, password)
+    try:
+        sender = await request.app[SENDERS].authenticate(login, password)
+    except PasswordsBusy:
+        by_login.excuse(pair)
+        by_address.excuse(address)
+        problem = "Too many people are signing in just now. Please try again in a moment."
+        return await _sign_in_page(request, status=503, login=login, problem=problem)
     if sender is None:
         problem = "That login and password do not match. They are the ones your mail client uses."
         return await _sign_in_page(request, status=403, login=login, problem=problem)

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,8 +25,7 @@ OTHER_HASHER = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
 @pytest.fixture
 async def senders(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Senders]:
     """With cheap hashes; test_passwords.py sees to it that real ones are dear."""
-    cheap = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "PasswordHasher", cheap)
+    monkeypatch.setattr(passwords, "COST", {"time_cost": 1, "memory_cost": 8, "parallelism": 1})
     made = Senders(store)
     yield made
     made.close()

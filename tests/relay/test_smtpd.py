@@ -26,6 +26,7 @@ from relays import (
 )
 
 from collector.errors import StoreUnavailable
+from collector.passwords import Passwords, PasswordsBusy
 from collector.store import Store
 from relay.connections import Connections
 from relay.envelope import Envelope, Reply
@@ -293,15 +294,23 @@ async def test_an_error_between_messages_is_451_too(
         assert (await client.ask("RCPT TO:<bob@example.org>")).startswith("503 ")
 
 
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ((Store, "read"), StoreUnavailable("it is locked")),
+        ((Passwords, "matches"), PasswordsBusy()),
+    ],
+    ids=["locked", "busy"],
+)
 async def test_logins_that_cannot_be_checked_are_put_off(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str], error: Exception
 ) -> None:
-    async def read(*_: object) -> None:
-        raise StoreUnavailable("it is locked")
+    async def fail(*_: object) -> None:
+        raise error
 
     async with start() as relay, await RawClient.connect(relay.ports["plain"]) as client:
         await client.reply()
-        monkeypatch.setattr(Store, "read", read)
+        monkeypatch.setattr(*place, fail)
         reply = await client.ask("EHLO client.example.com", LOGIN)
         assert reply.startswith("454 4.7.0")
 

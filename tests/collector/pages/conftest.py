@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar
-from argon2 import PasswordHasher
 from sites import Site, open_site
 from yarl import URL
 
@@ -62,8 +60,7 @@ Open = Callable[[], Awaitable[Browser]]
 @pytest.fixture
 async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     # Real argon2id, at a cost that hundreds of tests can pay.
-    cheap = partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "PasswordHasher", cheap)
+    monkeypatch.setattr(passwords, "COST", {"time_cost": 1, "memory_cost": 8, "parallelism": 1})
     async with open_site(tmp_path) as opened:
         yield opened
 

@@ -4,7 +4,8 @@ import pytest
 from aiohttp import web
 
 from collector.pages import session
-from collector.pages.throttle import Throttle
+from collector.passwords import Passwords, PasswordsBusy
+from collector.throttle import Throttle
 
 
 async def test_signs_in_with_the_smtp_login_and_out_again(site, ana, browser) -> None:
@@ -87,6 +88,21 @@ async def test_failed_tries_are_slowed_and_told_how_long(site, ana, browser) -> 
     assert "Wait 1 second, then try again" in await answer.text()
     # Another login from the same place still may.
     assert (await browser.sign_in("eve@example.com", "wrong")).status == 403
+
+
+async def test_a_crowd_is_told_to_come_again_and_counts_as_no_failure(
+    site, ana, browser, monkeypatch
+) -> None:
+    async def busy(*_: object) -> bool:
+        raise PasswordsBusy
+
+    with monkeypatch.context() as crowd:
+        crowd.setattr(Passwords, "matches", busy)
+        for _ in range(6):
+            answer = await browser.sign_in("ana@example.com")
+            assert answer.status == 503
+            assert "try again in a moment" in await answer.text()
+    assert (await browser.sign_in("ana@example.com")).status == 303
 
 
 async def test_many_logins_from_one_place_are_slowed_too(site, ana, browser) -> None:

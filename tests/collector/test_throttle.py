@@ -1,5 +1,5 @@
-from collector.pages import throttle
-from collector.pages.throttle import Throttle
+from collector import throttle
+from collector.throttle import Throttle
 
 
 class Clock:
@@ -52,6 +52,18 @@ def test_keys_are_apart_and_success_forgives() -> None:
     assert tries.wait("ben") == 0.0
     tries.forgive("ana")
     assert tries.wait("ana") == 0.0
+
+
+def test_a_failure_that_was_none_is_taken_back() -> None:
+    tries = make(Clock())
+    tries.excuse("ana")
+    for _ in range(4):
+        tries.fail("ana")
+        tries.excuse("ana")
+    assert tries.wait("ana") == 0.0
+    for _ in range(3):
+        tries.fail("ana")
+    assert tries.wait("ana") == 1.0
 
 
 def test_memory_is_bounded(monkeypatch) -> None:

@@ -54,6 +54,11 @@ class Throttle:
         if len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
 
+    def excuse(self, key: object) -> None:
+        """Takes the last failure back, which was none after all."""
+        if failures := self._failures.get(key):
+            failures.count = max(0, failures.count - 1)
+
     def forgive(self, key: object) -> None:
         """Forgets a key, after a success."""
         self._failures.pop(key, None)
