@@ -5,11 +5,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from relay.tls import Unusable, server_context
+
 DAY = 86_400
-
-
-class Unusable(Exception):  # noqa: N818 - named for what the files are
-    """The two files make no TLS server; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +20,7 @@ class Certificate:
 
 def read_certificate(certificate: Path, key: Path, hostname: str) -> Certificate:
     """Loads both files and shakes hands as `hostname`. Raises Unusable."""
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    for file in (certificate, key):
-        try:
-            file.read_bytes()
-        except OSError as error:
-            raise Unusable(f"{file} cannot be read: {error.strerror}") from None
-    try:
-        server.load_cert_chain(certificate, key, password=lambda: "")  # asks nobody
-    except ssl.SSLError as error:
-        parted = "MISMATCH" in str(error)
-        why = "the key is another certificate's" if parted else "not PEM, or the key is encrypted"
-        raise Unusable(f"{certificate} and {key}: {why}") from None
+    server = server_context(certificate, key)
     try:
         presented = _shake(server, _trusting(certificate), hostname=None)
     except ssl.SSLError as error:

@@ -17,7 +17,8 @@ from relay.connections import Connections
 from relay.problems import ConfigError, Problem, bind_mend
 from relay.settings import ListenSettings, Settings
 from relay.site import Site, open_site
-from relay.smtpd import Door, Service, Submission, listen, tls_context
+from relay.smtpd import Door, Service, Submission, listen
+from relay.tls import Tls, Unusable
 from relay.upstream import UpstreamHost
 
 log = structlog.get_logger()
@@ -122,12 +123,11 @@ def _door(listener: ListenSettings, settings: Settings) -> Door:
     if listener.tls == "none" or certificate is None or key is None:
         return Door(allow_plain_auth=listener.allow_plain_auth)
     try:
-        context = tls_context(str(certificate), str(key))
-    except OSError as error:
-        mend = "`letterbell check` says what is wrong with it"
-        raise ConfigError(None, Problem(f"smtp.certificate: {error.strerror}", mend)) from None
+        tls = Tls(certificate, key)
+    except Unusable as unusable:
+        raise ConfigError(None, Problem("smtp.certificate", str(unusable))) from None
     return Door(
-        tls=context,
+        tls=tls,
         implicit=listener.tls == "implicit",
         allow_plain_auth=listener.allow_plain_auth,
     )

@@ -1,6 +1,5 @@
 """What the submission server is made with: its limits, its listeners' doors, what all share."""
 
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +7,7 @@ from typing import Literal
 from relay.auth import Auth
 from relay.connections import Connections
 from relay.envelope import Envelope, Reply
+from relay.tls import Tls
 
 Accept = Callable[[Envelope], Awaitable[Reply]]
 
@@ -31,7 +31,7 @@ class Door:
     octet. `allow_plain_auth` offers AUTH without TLS: for loopback only.
     """
 
-    tls: ssl.SSLContext | None = None
+    tls: Tls | None = None
     implicit: bool = False
     allow_plain_auth: bool = False
 

@@ -7,7 +7,6 @@ and closes it is smtpd's business.
 
 import re
 import secrets
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -53,7 +52,7 @@ class Session:
         *,
         peer: str,
         tls: str,
-        start_tls: Callable[[ssl.SSLContext], Awaitable[str]],
+        start_tls: Callable[[], Awaitable[str]],
     ) -> None:
         self.stage: Literal["commands", "message", "delivery"] = "commands"
         self.ended = False
@@ -130,7 +129,7 @@ class Session:
         self._wire.say(b"220 2.0.0 Go ahead\r\n")
         await self._wire.flush()
         self._refuse_plaintext()  # a client slow to read has made us wait
-        self._tls = await self._start_tls(self._door.tls)
+        self._tls = await self._start_tls()
         self._client_name, self._transaction = b"", None  # RFC 3207 §4.2
         self._login.forget()
         return None

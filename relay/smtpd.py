@@ -8,7 +8,6 @@ lenient, in bulk where it goes line by line. Its own smtp_* methods are never re
 import asyncio
 import contextlib
 import logging
-import ssl
 from typing import cast
 
 from aiosmtpd.smtp import SMTP
@@ -19,20 +18,12 @@ from relay.service import Door, Service, Submission
 from relay.session import Session, trouble
 from relay.wire import Hangup, Wire
 
-__all__ = ["Door", "Service", "Submission", "SubmissionServer", "listen", "tls_context"]
+__all__ = ["Door", "Service", "Submission", "SubmissionServer", "listen"]
 
 HANDSHAKE_TIMEOUT = 30.0
 LINGER = 5.0  # seconds in which a client that is still sending may read our last reply
 
 logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's own: it would tell what we don't
-
-
-def tls_context(certificate: str, key: str) -> ssl.SSLContext:
-    """The server's TLS: 1.2 at least. Raises OSError or ssl.SSLError for unusable files."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
-    return context
 
 
 async def listen(host: str, port: int, service: Service, door: Door) -> asyncio.Server:
@@ -44,7 +35,7 @@ async def listen(host: str, port: int, service: Service, door: Door) -> asyncio.
         lambda: SubmissionServer(service, door),
         host,
         port,
-        ssl=door.tls if door.implicit else None,
+        ssl=door.tls.context if door.tls and door.implicit else None,
         ssl_handshake_timeout=HANDSHAKE_TIMEOUT if door.implicit else None,
     )
 
@@ -141,13 +132,14 @@ class SubmissionServer(SMTP):
             async with asyncio.timeout(LINGER):
                 await self._wire.discard()
 
-    async def _start_tls(self, context: ssl.SSLContext) -> str:
+    async def _start_tls(self) -> str:
         """Goes over to TLS and tells its version. Raises ConnectionResetError if that fails."""
+        assert self._door.tls
         try:
             transport = await self.loop.start_tls(
                 self._wire.transport,
                 self,
-                context,
+                self._door.tls.context,
                 server_side=True,
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
             )

@@ -32,6 +32,7 @@ from relay.connections import Connections
 from relay.pipeline import Pipeline
 from relay.rewriting import Rewriting
 from relay.smtpd import Door, Service, Submission, listen
+from relay.tls import Tls
 from relay.upstream import Upstream, UpstreamHost
 
 PASSWORD = "correct horse"
@@ -367,6 +368,12 @@ def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     authority.issue_cert(*names).configure_cert(context)
     return context
+
+
+def door_tls(authority: trustme.CA, *names: str) -> Tls:
+    """The relay's own, with a certificate for these names."""
+    with authority.issue_cert(*names).private_key_and_cert_chain_pem.tempfile() as path:
+        return Tls(Path(path), Path(path))
 
 
 def client_tls(authority: trustme.CA) -> ssl.SSLContext:

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 from collector.engine import database_file
 from collector.errors import StoreError
 from collector.store import Store
-from relay.certificate import Unusable, read_certificate
+from relay.certificate import read_certificate
 from relay.loopback import is_loopback
 from relay.problems import bind_mend
 from relay.serve import upstream_host
 from relay.settings import Settings
+from relay.tls import Unusable
 from relay.upstream import Upstream, UpstreamError
 
 EXPIRES_SOON = 14  # days

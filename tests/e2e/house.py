@@ -223,4 +223,5 @@ class Certificates:
         authority.cert_pem.write_to_path(files.authority)
         issued.cert_chain_pems[0].write_to_path(files.certificate)
         issued.private_key_pem.write_to_path(files.key)
+        files.key.chmod(0o600)
         return files

@@ -4,12 +4,14 @@ from pathlib import Path
 import pytest
 import trustme
 
-from relay.certificate import Unusable, read_certificate
+from relay.certificate import read_certificate
+from relay.tls import Unusable
 
 
 def issue(folder: Path, ends: datetime) -> tuple[Path, Path]:
     issued = trustme.CA().issue_cert("relay.example.com", not_after=ends)
     issued.private_key_pem.write_to_path(folder / "key.pem")
+    (folder / "key.pem").chmod(0o600)
     issued.cert_chain_pems[0].write_to_path(folder / "certificate.pem")
     return folder / "certificate.pem", folder / "key.pem"
 

@@ -193,6 +193,7 @@ def test_check_shakes_hands_with_the_certificate(
     for name in ("own", "other"):
         issued = authority.issue_cert("relay.example.com")
         issued.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+        (tmp_path / f"{name}.key").chmod(0o600)
         issued.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
     monkeypatch.setenv("LETTERBELL_SMTP__CERTIFICATE", "own.pem")
     monkeypatch.setenv("LETTERBELL_SMTP__KEY", "own.key")

@@ -20,8 +20,8 @@ from relays import (
     Relay,
     Sink,
     client_tls,
+    door_tls,
     running_relay,
-    server_tls,
     until,
 )
 
@@ -163,7 +163,7 @@ async def test_large_messages_of_any_shape(
 
     doors = {
         "plain": Door(allow_plain_auth=True),
-        "implicit": Door(tls=server_tls(authority, HOSTNAME), implicit=True),
+        "implicit": Door(tls=door_tls(authority, HOSTNAME), implicit=True),
     }
     content = line * (5_000_000 // len(line))
     async with start(accept, doors={door: doors[door]}) as relay:
@@ -349,8 +349,8 @@ async def test_a_broken_handshake_leaves_nothing(
     start: Start, authority: trustme.CA, door: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     doors = {
-        "starttls": Door(tls=server_tls(authority, HOSTNAME)),
-        "implicit": Door(tls=server_tls(authority, HOSTNAME), implicit=True),
+        "starttls": Door(tls=door_tls(authority, HOSTNAME)),
+        "implicit": Door(tls=door_tls(authority, HOSTNAME), implicit=True),
     }
     async with start(doors={door: doors[door]}) as relay:
         client = await RawClient.connect(relay.ports[door])
@@ -367,7 +367,7 @@ async def test_a_broken_handshake_leaves_nothing(
 async def test_nothing_in_clear_slips_in_while_a_reply_waits(
     start: Start, authority: trustme.CA
 ) -> None:
-    door = Door(tls=server_tls(authority, HOSTNAME))
+    door = Door(tls=door_tls(authority, HOSTNAME))
     async with start(doors={"starttls": door}) as relay:
         client = await RawClient.connect(relay.ports["starttls"])
         await client.reply()
@@ -390,7 +390,7 @@ async def test_old_tls_is_refused(start: Start, authority: trustme.CA) -> None:
     old.minimum_version = ssl.TLSVersion.TLSv1
     old.maximum_version = ssl.TLSVersion.TLSv1_1
     old.set_ciphers("ALL:@SECLEVEL=0")
-    door = Door(tls=server_tls(authority, HOSTNAME), implicit=True)
+    door = Door(tls=door_tls(authority, HOSTNAME), implicit=True)
     async with start(doors={"implicit": door}) as relay:
         with pytest.raises((ssl.SSLError, ConnectionResetError)):
             await RawClient.connect(relay.ports["implicit"], old)
