@@ -113,7 +113,7 @@ def _check_utf8(address: bytes, parameters: Parameters, *, allowed: bool) -> Non
 
 def _parse_parameters(rest: bytes, rules: ParameterRules) -> Parameters:
     parameters: dict[bytes, bytes | None] = {}
-    for word in rest.split():
+    for word in filter(None, rest.split(b" ")):
         match = _PARAMETER.fullmatch(word)
         if match is None:
             raise Refusal(501, b"5.5.4 A parameter is malformed")

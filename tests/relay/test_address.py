@@ -47,6 +47,8 @@ BAD = [
     b"bob@example.com",
     b"<bob@example.com",
     b"bob@example.com>",
+    b"<bob@example.com> \r",
+    b"<bob@example.com>\tX=1",
     b"<>",
     b"<bob>",
     b"<@example.com>",
