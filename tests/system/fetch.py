@@ -1,4 +1,4 @@
-"""Fetches what the tests drive beside Python: programs of the system, smtp-sink, node's packages.
+"""Fetches what the tests drive: programs of the system, smtp-sink, node's packages, sslyze.
 
 With --clients, all the mail programs of tests/clients as well.
 
@@ -40,6 +40,8 @@ CLIENT_FILES = {
     "/usr/share/perl5/IO/Socket/SSL.pm": "libio-socket-ssl-perl",
 }
 
+SSLYZE = "sslyze==6.3.1"  # looks at the listeners' TLS
+
 # smtp-sink refuses to run as root, and wants to be told who to be instead.
 WRAPPER = """\
 #!/bin/sh
@@ -53,7 +55,7 @@ def main() -> None:
     if "--clients" in sys.argv[1:]:
         PROGRAMS.update(CLIENT_PROGRAMS)
         FILES.update(CLIENT_FILES)
-    for step in (fetch_packages, fetch_postfix, fetch_node_modules):
+    for step in (fetch_packages, fetch_postfix, fetch_node_modules, fetch_sslyze):
         try:
             step()
         except (OSError, subprocess.CalledProcessError) as error:
@@ -145,6 +147,18 @@ def fetch_node_modules() -> None:
         shutil.rmtree(HERE / "node_modules", ignore_errors=True)
         (Path(folder) / "node_modules").rename(HERE / "node_modules")
     shutil.copy(wanted, have)
+
+
+def fetch_sslyze() -> None:
+    """Has an environment of its own: its pydantic and cryptography are not ours."""
+    have = HERE / "sslyze" / "version"
+    if have.exists() and have.read_text() == SSLYZE:
+        return
+    say(f"installing {SSLYZE}")
+    run(sys.executable, "-m", "venv", "--clear", str(have.parent))
+    pip = (str(have.parent / "bin" / "python"), "-m", "pip", "--disable-pip-version-check")
+    run(*pip, "install", "--quiet", SSLYZE)
+    have.write_text(SSLYZE)
 
 
 def run(*command: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
