@@ -25,7 +25,7 @@ from collector.passwords import Passwords, PasswordsBusy
 from collector.roster import Account, Sender, SenderError
 from collector.store import Store, storable
 
-__all__ = ["Sender", "SenderError", "Senders"]
+__all__ = ["MAX_LOGIN", "Sender", "SenderError", "Senders", "login_key"]
 
 VERIFIED_SECONDS = 60.0
 ROW_SECONDS = 5.0
@@ -59,7 +59,7 @@ class Senders:
 
         Raises PasswordsBusy.
         """
-        account = await self._account(_login_key(login))
+        account = await self._account(login_key(login))
         accepted = await self._check(account, password)
         metrics.SIGN_INS.labels("accepted" if accepted else "refused").inc()
         return account.sender if account and accepted and account.sender.enabled else None
@@ -76,7 +76,7 @@ class Senders:
 
     async def find(self, login: str) -> Sender | None:
         """The sender with this login in any case, disabled or not, as of now."""
-        account = await self._read(_login_key(login))
+        account = await self._read(login_key(login))
         return account.sender if account else None
 
     async def add(
@@ -94,7 +94,7 @@ class Senders:
         allowed = _checked_addresses(addresses)
         row = {
             "login": login,
-            "login_key": _login_key(login),
+            "login_key": login_key(login),
             "password_hash": await self._hash(password),
             "opens": opens,
             "clicks": clicks,
@@ -254,7 +254,8 @@ def _remember(memory: dict[K, V], key: K, value: V) -> None:
     memory[key] = value
 
 
-def _login_key(login: str) -> str:
+def login_key(login: str) -> str:
+    """What a login counts as, in whatever case and width it is typed."""
     return storable(unicodedata.normalize("NFKC", login.strip()).casefold())
 
 

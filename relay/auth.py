@@ -1,5 +1,6 @@
 """Who is this, and as whom may they write."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from collector.passwords import PasswordsBusy
 from collector.senders import Sender, Senders
 from relay.credentials import Credentials, Password
 from relay.envelope import Identity, Refusal
+from relay.guard import Guard
 from relay.header import Field, addresses_of, values
 from relay.sasl import PASSWORDS, Mechanism
 
@@ -83,14 +85,30 @@ class Accounts:
 class Auth:
     """What all sessions ask who somebody is."""
 
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority, guard: Guard) -> None:
         self._authority = authority
+        self._guard = guard
 
     @property
     def mechanisms(self) -> Mapping[bytes, Mechanism]:
         """By name, in the order in which EHLO offers them."""
         return self._authority.mechanisms
 
-    async def authenticate(self, credentials: Credentials) -> Identity | None:
-        """The identity, or None where the credentials are wrong. Raises Refusal (454)."""
-        return await self._authority.authenticate(credentials)
+    async def authenticate(self, credentials: Credentials, *, peer: str) -> Identity | None:
+        """The identity, or None where the credentials are wrong.
+
+        Raises Refusal (454) where that is unknown, Hangup (421) for one who is to wait.
+        """
+        login = credentials.login.decode("utf-8", "replace")
+        async with self._guard.turn(peer):
+            self._guard.check(peer, login)
+            try:
+                identity = await self._authority.authenticate(credentials)
+            except asyncio.CancelledError:  # the client has gone; it is not to be free of charge
+                self._guard.fail(peer, login)
+                raise
+            if identity:
+                self._guard.succeed(peer, login)
+            else:
+                self._guard.fail(peer, login)
+            return identity

@@ -39,7 +39,7 @@ class Login:
         if mechanism is None:
             return Reply(504, b"5.5.4 Mechanisms are " + b", ".join(self._auth.mechanisms))
         credentials = await mechanism.read(initial.strip(b" "), ask)
-        self.identity = await self._auth.authenticate(credentials)
+        self.identity = await self._auth.authenticate(credentials, peer=self._peer)
         if self.identity:
             return Reply(235, b"2.7.0 Authenticated")
         self._failures += 1

@@ -14,6 +14,7 @@ from aiohttp import web
 from collector.app import build_runner
 from relay.auth import Accounts, Auth
 from relay.connections import Connections
+from relay.guard import Guard
 from relay.problems import ConfigError, Problem, bind_mend
 from relay.settings import ListenSettings, Settings
 from relay.site import Site, open_site
@@ -103,7 +104,7 @@ async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> 
             bare_newline=smtp.bare_newline,
             idle_timeout=smtp.idle_timeout,
         ),
-        auth=Auth(Accounts(site.senders)),
+        auth=Auth(Accounts(site.senders), Guard()),
         accept=site.pipeline.accept,
         connections=connections,
     )

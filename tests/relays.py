@@ -29,6 +29,7 @@ from collector.store import Store
 from collector.tokens import Key, Tokens
 from relay.auth import Accounts, Auth
 from relay.connections import Connections
+from relay.guard import Guard
 from relay.pipeline import Pipeline
 from relay.rewriting import Rewriting
 from relay.smtpd import Door, Service, Submission, listen
@@ -321,6 +322,7 @@ async def running_relay(
     *,
     doors: dict[str, Door] | None = None,
     connections: Connections | None = None,
+    guard: Guard | None = None,
     accept: Callable[[Pipeline], Any] = lambda pipeline: pipeline.accept,
     rewriting: dict[str, Any] | None = None,
     show_client: bool = False,
@@ -346,7 +348,7 @@ async def running_relay(
     )
     service = Service(
         submission=Submission(hostname=HOSTNAME, **limits),
-        auth=Auth(Accounts(senders)),
+        auth=Auth(Accounts(senders), guard or Guard()),
         accept=accept(pipeline),
         connections=connections or Connections(limit=100, limit_per_address=100),
     )

@@ -24,6 +24,7 @@ from relay.demo import pages
 from relay.demo.inbox import Inbox
 from relay.demo.state import LOGIN, Demo
 from relay.demo.witness import Witness
+from relay.guard import Guard
 from relay.site import Site, open_site
 from relay.smtpd import Door, Service, Submission, listen
 from relay.upstream import UpstreamHost
@@ -103,7 +104,7 @@ async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, 
     """The port that the relay listens on."""
     service = Service(
         submission=Submission(hostname=HOSTNAME),
-        auth=Auth(Accounts(site.senders)),
+        auth=Auth(Accounts(site.senders), Guard()),
         accept=Witness(site.pipeline, demo).accept,
         connections=Connections(limit=100, limit_per_address=100),
     )

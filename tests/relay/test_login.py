@@ -1,0 +1,127 @@
+"""AUTH as a whole, over the wire: what guessing costs, and whom."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from relays import PASSWORD, RawClient, Relay, Sink, running_relay, until
+
+from collector.passwords import Passwords
+from relay.guard import Guard
+
+Start = Callable[..., AbstractAsyncContextManager[Relay]]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def start(store_template: Path, tmp_path: Path) -> Start:
+    @asynccontextmanager
+    async def running(**options: Any) -> AsyncIterator[Relay]:
+        async with (
+            Sink().running() as sink,
+            running_relay(store_template, tmp_path, sink.port, **options) as relay,
+        ):
+            yield relay
+
+    return running
+
+
+def plain(login: str, password: str) -> bytes:
+    return b"AUTH PLAIN " + base64.b64encode(f"\0{login}\0{password}".encode())
+
+
+async def greeted(relay: Relay) -> RawClient:
+    client = await RawClient.connect(relay.ports["plain"])
+    await client.reply()
+    assert (await client.ask("EHLO client.example.com")).startswith("250")
+    return client
+
+
+async def log_in(relay: Relay, login: str, password: str) -> str:
+    """The reply, in a session of its own."""
+    async with await greeted(relay) as client:
+        return await client.ask(plain(login, password))
+
+
+async def test_guessing_over_many_sessions_is_slowed_before_anything_is_computed(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    matches = Passwords.matches
+
+    async def spy(self: Passwords, password: str, known: str | None) -> bool:
+        checked.append(password)
+        return await matches(self, password, known)
+
+    monkeypatch.setattr(Passwords, "matches", spy)
+    clock = Clock()
+    async with start(guard=Guard(clock=clock)) as relay:
+        for number in range(5):
+            assert (await log_in(relay, "ana", f"guess {number}")).startswith("535 5.7.8")
+        async with await greeted(relay) as client:
+            reply = await client.ask(plain("ana", PASSWORD))
+            assert reply == "421 4.7.0 Too many wrong logins; try again in 1 s"
+            assert await client.reply() == ""
+        assert len(checked) == 5
+        clock.now += 1
+        assert (await log_in(relay, "ana", PASSWORD)).startswith("235 ")
+        assert (await log_in(relay, "ana", "wrong")).startswith("535 ")
+
+
+async def test_a_login_that_is_none_costs_what_a_wrong_password_does(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replies and the work behind them, at each of the failures up to the wait."""
+    worked: list[str] = []
+    verify = PasswordHasher.verify
+
+    def spy(self: PasswordHasher, stored: str, password: bytes) -> bool:
+        worked.append(stored.rsplit("$", 2)[0])  # the parameters
+        return bool(verify(self, stored, password))
+
+    async def guess(login: str) -> list[tuple[str, list[str]]]:
+        """Each reply with the work that it took."""
+        told = []
+        for number in range(7):
+            worked.clear()
+            told.append((await log_in(relay, login, f"guess {number}"), list(worked)))
+        return told
+
+    monkeypatch.setattr(PasswordHasher, "verify", spy)
+    async with start(guard=Guard(clock=Clock())) as relay:
+        known, unknown = await guess("ana"), await guess("nobody")
+    assert known == unknown
+    assert [len(work) for _, work in known] == [1] * 5 + [0] * 2
+
+
+async def test_who_hangs_up_before_the_answer_has_guessed_as_well(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checking = asyncio.Event()
+
+    async def endless(*_: object) -> bool:
+        checking.set()
+        return await asyncio.Event().wait()
+
+    async with start(guard=Guard(clock=Clock())) as relay:
+        with monkeypatch.context() as slow:
+            slow.setattr(Passwords, "matches", endless)
+            for number in range(5):
+                async with await greeted(relay) as client:
+                    await client.send(plain("ana", f"guess {number}") + b"\r\n")
+                    await checking.wait()
+                    checking.clear()
+                    client.reset()
+                    await until(lambda: not relay.service.connections._sessions)
+        assert (await log_in(relay, "ana", PASSWORD)).startswith("421 4.7.0")
