@@ -57,7 +57,8 @@ class Part:
     """A leaf of a message's tree; what is sealed (a signed multipart, a message) counts as one.
 
     `number` is its place as in IMAP ("1.2", RFC 9051 §6.4.5.1), `body` where its encoded body lies
-    in the message, `rule` why it was left as it is; None where it was read.
+    in the message. In `joined` text a line's end may mean nothing (`delsp=yes`, RFC 3676 §4.1).
+    `rule` says why it was left as it is; None where it was read.
     """
 
     number: str
@@ -66,6 +67,7 @@ class Part:
     encoding: str
     body: Span
     newline: bytes
+    joined: bool = False
     rule: str | None = None
 
 

@@ -41,10 +41,18 @@ _REFERENCES = (
 )
 
 
+def _number(written: str) -> str:
+    """The character with this number, in decimal or behind an "x"."""
+    base, digits = ("x", written[1:]) if written[0] in "xX" else ("", written)
+    digits = digits.lstrip("0") or "0"
+    # No character has a number of so many digits, and Python reads none of 4,300.
+    return "\ufffd" if len(digits) > 7 else unescape(f"&#{base}{digits};") or "\x01"
+
+
 def _replace(match: re.Match[str]) -> str:
     name, semicolon, equals = match[1], match[2], match[3]
     if name is None:
-        return unescape(match[0] if match[0].endswith(";") else match[0] + ";") or "\x01"
+        return _number(match[0][2:].rstrip(";"))
     if semicolon and name + ";" in html5:
         return html5[name + ";"] + equals
     if not equals and name in html5:

@@ -22,6 +22,7 @@ from rewriter.targets import (
 
 # Gmail cuts a message off past 102 kB, and with it what stands at its end.
 CLIPPED = 100_000
+GROWTH = 100  # bytes that a wrapped link is longer by, about
 _LABEL = 500
 # Postal's way to keep one link untracked.
 _NOTRACK = re.compile(rb"(https?)\+notrack(?=://)", re.IGNORECASE)
@@ -67,7 +68,8 @@ class Hypertext:
         found, text = self._found, self._decoded.rstrip()
         if found.framed or not text or self.has_pixel:
             return None
-        if len(self._decoded) > CLIPPED and found.body_start is not None:
+        grown = len(self._decoded) + GROWTH * self.shown
+        if grown > CLIPPED and found.body_start is not None:
             return found.body_start
         if found.body_end is not None:
             return found.body_end

@@ -15,11 +15,12 @@ from rewriter.contract import Doubt, Part
 from rewriter.span import Span
 
 MAX_DEPTH = 60
+_MAX_ODD_TYPE = 4_000  # of a Content-Type that the library reads, in quadratic time
 
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _HEADERS = re.compile(rb"(?:From [^\n]*\n)?(?:[!-9;-~]+[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)*")
 _FIELD = re.compile(
-    rb"^(content-(?:type|transfer-encoding|disposition|id)|list-unsubscribe|dkim-signature|arc-seal)"
+    rb"^(content-(?:type|transfer-encoding|disposition|id|md5)|list-unsubscribe|dkim-signature|arc-seal)"
     rb"[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -111,7 +112,7 @@ class _Walk:
         try:
             entity = _read_entity(self._raw, span)
         except Doubt as doubt:
-            self.parts.append(Part(number, "unknown", None, "", span, b"", doubt.reason))
+            self.parts.append(Part(number, "unknown", None, "", span, b"", rule=doubt.reason))
             return
         sealed = _SEALED.get(entity.media_type)
         if shown and not sealed:
@@ -162,6 +163,8 @@ def _read_type(value: bytes) -> tuple[str, dict[str, str]]:
     if plain is not None:
         pairs = [(name, quoted or token) for name, quoted, token in _PARAMETER.findall(plain[2])]
         media_type = plain[1]
+    elif len(text) > _MAX_ODD_TYPE:
+        raise Doubt("malformed header")
     else:
         message = Message()
         message["Content-Type"] = re.sub(r"\r?\n", "", text)
@@ -190,6 +193,8 @@ def _set_aside(entity: _Entity) -> str | None:
     kind = disposition.partition(b";")[0].strip()
     if kind != b"inline" or b"filename" in disposition or "name" in entity.parameters:
         return "attachment"
+    if b"content-md5" in entity.fields:
+        return "carries a checksum"
     return None if entity.media_type in ("text/html", "text/plain") else "no text"
 
 
@@ -201,6 +206,7 @@ def _leaf(entity: _Entity, number: str, rule: str | None) -> Part:
         encoding=_encoding(entity),
         body=entity.body,
         newline=entity.newline,
+        joined=entity.parameters.get("delsp", "").lower() == "yes",
         rule=rule,
     )
 
@@ -216,10 +222,11 @@ def _split(raw: bytes, entity: _Entity) -> Iterator[Span]:
     while (at := raw.find(delimiter, at, end)) >= 0:
         line = at
         at += len(delimiter)
-        if line != entity.body.start and raw[line - 1] != 0x0A:
-            continue
+        before = raw[line - 1 : line] if line > entity.body.start else b"\n"
         rest = _DELIMITER_REST.match(raw, at, end)
-        if rest is None:
+        if before == b"\r" or (rest and rest[2] == b"\r"):
+            raise Doubt("a bare CR at a delimiter")  # to some readers that is a line's end
+        if before != b"\n" or rest is None:
             continue
         if begin is not None:
             # The newline before a delimiter belongs to it; one part's may be the last one's.
@@ -230,4 +237,4 @@ def _split(raw: bytes, entity: _Entity) -> Iterator[Span]:
     raise Doubt("multipart without its end")
 
 
-_DELIMITER_REST = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
+_DELIMITER_REST = re.compile(rb"(--)?[ \t]*(\r?\n|\r|\Z)")

@@ -17,6 +17,7 @@ from rewriter.targets import Exempt, read_target
 
 _URL = re.compile(rb"(?<![\w+.\-])https?://[!-;=?-~]+", re.IGNORECASE)
 _TRAILING = b".,;:!?'\"*_~|"
+_BROKEN = re.compile(rb" \r?\n")
 _BRACKETS = {b")": b"(", b"]": b"[", b"}": b"{"}
 
 
@@ -39,18 +40,19 @@ def find_links(
         if own and (target := own.target(url)):
             yield Slot(start, end, new=target)
         elif clicks:
-            read = _read(view, url, start, match.end(), exempt)
+            read = _read(view, url, start, match.end(), part, exempt)
             if isinstance(read, str):
                 skipped.append(Skipped(part.number, url[:SHOWN], read))
             else:
                 yield Slot(start, end, target=read, html=escape(url))
 
 
-def _read(view: bytes, url: str, start: int, end: int, exempt: Exempt) -> bytes | str:
+def _read(view: bytes, url: str, start: int, end: int, part: Part, exempt: Exempt) -> bytes | str:
     """The target of a URL as it is written (nothing is decoded in plain text), or a rule."""
     after = view[end : end + 1]
     opened = view[start - 1 : start] == b"<" and after != b">"
-    if opened or (after and after[0] > 0x7E):
+    broken = part.joined and _BROKEN.match(view, end)
+    if opened or broken or (after and after[0] > 0x7E):
         return "end unclear"
     return read_target(escape(url), exempt)
 

@@ -69,7 +69,7 @@ def splice(data: bytes, edits: Sequence[Edit]) -> bytes:
 
 def open_body(encoding: str, encoded: bytes, newline: bytes) -> Body:
     """The body under a Content-Transfer-Encoding; raises `Doubt` where it is unknown or broken."""
-    opener = _ENCODINGS.get(encoding.strip().lower())
+    opener = _ENCODINGS.get(encoding)
     if opener is None:
         raise Doubt("unknown transfer encoding")
     return opener(encoded, newline)

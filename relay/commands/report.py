@@ -95,7 +95,7 @@ def _remarks(explanation: Explanation, rules: _Rules) -> Iterator[tuple[str, str
     if first is not None:
         yield "reads", first or "(no text)"
     if not explanation.tracking.clicks and explanation.reason != "tracking is off":
-        yield "links", f"none wrapped, {rules.tell('off')}"
+        yield "links", f"none wrapped, {rules.tell('clicks are off')}"
     if explanation.pixel is not None:
         yield "pixel", f"in part {explanation.pixel}"
     elif explanation.no_pixel != explanation.reason:

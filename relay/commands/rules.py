@@ -69,13 +69,15 @@ RULES = {
     "own host": "it leads to the collector itself",
     "unsubscribe": "it is the mail's own List-Unsubscribe address",
     "opt-out": "its own markup asks not to be tracked",
-    "off": "clicks are not tracked in this mail",
     "shows its URL": "its text is another site's address, and mail programs warn of the difference",
     "end unclear": "nothing tells where it ends in the text",
+    "a bare CR at a delimiter": "mail programs differ on where its parts end",
+    "carries a checksum": "a Content-MD5 would no longer fit a changed text",
     "too many links": "a mail has room for 65,536 tracked links",
     "line too long": "it would need a line of more than 998 characters",
     # The pixel.
     "own pixel": "a pixel of Letterbell is there already",
     "opens are off": "opens are not tracked in this mail",
+    "clicks are off": "clicks are not tracked in this mail",
     "no sure place": "nowhere in its HTML would it surely be loaded and never be seen",
 }

@@ -45,3 +45,13 @@ def test_with_semicolons_only_it_is_what_the_library_reads(text: str) -> None:
 @given(st.text().filter(lambda text: "&" not in text))
 def test_text_without_references_is_itself(text: str) -> None:
     assert decode_attribute(text) == text
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "x" + "f" * 5_000, "99999999", "1114112"])
+def test_a_number_beyond_all_characters_is_none(number: str) -> None:
+    assert decode_attribute(f"a&#{number};b") == "a\ufffdb"
+
+
+@pytest.mark.parametrize("number", ["0" * 5_000 + "65", "x" + "0" * 5_000 + "41", "65", "X41"])
+def test_leading_zeros_mean_nothing(number: str) -> None:
+    assert decode_attribute(f"&#{number};") == "A"

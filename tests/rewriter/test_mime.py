@@ -203,3 +203,29 @@ def test_spellings_of_a_content_type(content_type: str) -> None:
 def test_any_bytes_are_read_or_doubted(raw: bytes) -> None:
     with suppress(Doubt):
         assert isinstance(read_structure(raw), Structure)
+
+
+def test_a_parameter_numbered_beyond_all_measure_is_malformed() -> None:
+    raw = b"Content-Type: text/html; a*" + b"9" * 5_000 + b"=x\r\n\r\n" + LINK
+    assert reason(raw) == "malformed header"
+
+
+@pytest.mark.parametrize("told", [b"\x1c8bit", b"8bit\xa0", b"\x85base64"])
+def test_an_encoding_with_odd_white_space_is_unknown_row_69(told: bytes) -> None:
+    raw = b"Content-Type: text/html\r\nContent-Transfer-Encoding: " + told + b"\r\n\r\n" + LINK
+    assert rules(raw) == ["unknown transfer encoding"]
+
+
+@pytest.mark.parametrize(
+    "delimiter", [b"\r\n--b\r", b"\r\n--b \r", b"\r\n--b--\r", b"\r--b\r\n", b"x\r--b--\r\n"]
+)
+def test_a_delimiter_at_a_bare_cr_is_doubtful(delimiter: bytes) -> None:
+    """Some readers take it for a line's end, and what follows for another part."""
+    head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+    assert reason(head + HTML + delimiter + HTML + b"\r\n--b--\r\n") == "a bare CR at a delimiter"
+
+
+def test_a_part_with_a_checksum_is_left_alone() -> None:
+    md5 = b"Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ==\r\n" + HTML
+    assert rules(multipart(md5, HTML)) == ["carries a checksum"]
+    assert links(multipart(md5, HTML)) == 1

@@ -103,3 +103,12 @@ def test_any_text_comes_back_but_for_its_urls(text: str) -> None:
         url = f"https://{OWN_HOST}/c/{ordinal}-{mint.tail}".encode()
         message = message.replace(url, target, 1)
     assert message == raw
+
+
+def test_a_url_that_its_reader_joins_with_the_next_line_is_left_alone_row_81() -> None:
+    """RFC 3676 §4.1: with delsp=yes the space goes with the soft line break."""
+    text = b"; format=flowed; delsp=yes\r\n\r\nSee http://e.com/a- \r\nname\r\n"
+    plain = b"Content-Type: text/plain"
+    assert rules_of(rewrite(plain + text, tracking=TEXT_LINKS, links=Mint())) == ["end unclear"]
+    apart = text.replace(b"yes", b"no")
+    assert isinstance(rewrite(plain + apart, tracking=TEXT_LINKS, links=Mint()), Rewritten)
