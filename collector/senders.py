@@ -31,6 +31,8 @@ VERIFIED_SECONDS = 60.0
 ROW_SECONDS = 5.0
 MAX_REMEMBERED = 10_000
 MAX_LOGIN = 255
+# Behind a login's last "+" these are a wish of the one who submits (relay/controls.py).
+WISHES = frozenset({"track", "no-track", "opens", "no-opens", "links", "no-links"})
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -263,6 +265,12 @@ def _checked_login(login: str) -> str:
     login = login.strip()
     if not login or not login.isprintable() or len(login) > MAX_LOGIN:
         raise SenderError(f"{login!r} is no login; use 1 to {MAX_LOGIN} printable characters")
+    _, plus, word = login_key(login).rpartition("+")
+    if plus and word in WISHES:
+        raise SenderError(
+            f"{login!r} ends with +{word}, which turns tracking on or off in a mail program; "
+            "choose another login"
+        )
     return login
 
 

@@ -1,5 +1,7 @@
 """A message's own wishes about tracking: control headers, found, obeyed, and cut out.
 
+A login may have a wish behind it as well, for all that one device sends.
+
 Pure. Three rules. The headers go whatever they say, since they are between the sender and us. Two
 that disagree: the more restrictive wins. One that cannot be read means "off" for all it may
 control: a typing error must not track anybody.
@@ -31,6 +33,27 @@ WORDS: Mapping[str, bool | None] = {
     "textonly": False,
     "default": None,
 }
+
+# What a login may end with behind its last "+".
+NAMES: Mapping[str, Wishes] = {
+    "track": Wishes(opens=True, clicks=True),
+    "no-track": OFF,
+    "opens": Wishes(opens=True),
+    "no-opens": Wishes(opens=False),
+    "links": Wishes(clicks=True),
+    "no-links": Wishes(clicks=False),
+}
+
+
+def of_login(login: str) -> tuple[str, Wishes]:
+    """The login without the wish behind its last "+", in any case, and that wish.
+
+    Any other login comes back as it is: a "+" is a letter like all others there, and no login of
+    ours ends with one of these words (collector/senders.py).
+    """
+    name, plus, word = login.rpartition("+")
+    wishes = NAMES.get(word.strip().lower()) if plus else None
+    return (login, Wishes()) if wishes is None else (name, wishes)
 
 
 def read(content: bytes, fields: Sequence[Field]) -> tuple[Wishes, bytes]:

@@ -115,6 +115,17 @@ async def test_a_login_is_taken_whatever_its_case(
         await senders.add(login, "right", [])
 
 
+@pytest.mark.parametrize("login", ["ana+no-opens", "Ana+TRACK ", "ana\uff0blinks", "+opens"])
+async def test_a_login_does_not_end_as_a_wish_does(senders: Senders, login: str) -> None:
+    with pytest.raises(SenderError, match=r"turns tracking on or off .*; choose another login"):
+        await senders.add(login, "right", [])
+
+
+@pytest.mark.parametrize("login", ["ana+news", "ana+track@example.com", "no-track", "ana+"])
+async def test_a_plus_is_a_letter_like_others(senders: Senders, login: str) -> None:
+    assert (await senders.add(login, "right", [])).login == login
+
+
 @pytest.mark.parametrize("login", ["", "  ", "a\nb", "a\0b", "a" * 256, "\ud800"])
 async def test_a_bad_login_is_refused(senders: Senders, login: str) -> None:
     with pytest.raises(SenderError, match="is no login; use 1 to 255"):

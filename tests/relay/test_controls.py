@@ -1,10 +1,12 @@
-"""Control headers: every spelling, the stricter of two, and exactly their octets cut out."""
+"""Controls: every spelling, the stricter of two, and exactly their octets cut out."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.controls import HEADERS, OFF, Wishes, read
+from collector.senders import WISHES
+from relay.controls import HEADERS, NAMES, OFF, of_login, read
+from relay.envelope import Wishes
 from relay.header import read_fields
 
 NOTHING = Wishes()
@@ -100,3 +102,31 @@ def test_exactly_the_control_headers_are_cut_out(
 def test_without_controls_the_very_same_object_comes_back() -> None:
     content = b"Subject: x\r\n\r\nbody"
     assert read(content, read_fields(content))[1] is content
+
+
+@pytest.mark.parametrize(
+    ("login", "name", "wishes"),
+    [
+        ("ana@example.com+no-opens", "ana@example.com", Wishes(opens=False)),
+        ("ana+opens", "ana", Wishes(opens=True)),
+        ("ana+links", "ana", Wishes(clicks=True)),
+        ("ana+no-links", "ana", Wishes(clicks=False)),
+        ("ana+track", "ana", ON),
+        ("ana+No-Track ", "ana", OFF),
+        ("ana+tag@example.com", "ana+tag@example.com", NOTHING),
+        ("ana+tag+no-track", "ana+tag", OFF),
+        ("ana+no-opens+no-links", "ana+no-opens", Wishes(clicks=False)),  # one: then it is unknown
+        ("ana+no-opens@example.com", "ana+no-opens@example.com", NOTHING),
+        ("ana+notrack", "ana+notrack", NOTHING),
+        ("ana+", "ana+", NOTHING),
+        ("no-opens", "no-opens", NOTHING),
+        ("+no-opens", "", Wishes(opens=False)),
+        ("", "", NOTHING),
+    ],
+)
+def test_what_a_login_wishes(login: str, name: str, wishes: Wishes) -> None:
+    assert of_login(login) == (name, wishes)
+
+
+def test_the_house_of_logins_keeps_the_same_words_free() -> None:
+    assert set(NAMES) == WISHES
