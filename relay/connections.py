@@ -57,7 +57,7 @@ class Connections:
         self._changed = asyncio.Event()
 
     def admit(self, session: Connection, address: str) -> bool:
-        """Whether the session may go on; each one admitted must `leave`."""
+        """Whether the session may go on; each one admitted must `leave`, or be succeeded."""
         key = address_key(address)
         if (
             self._draining
@@ -71,8 +71,16 @@ class Connections:
         metrics.SESSIONS.inc()
         return True
 
+    def hand_over(self, session: Connection, successor: Connection) -> bool:
+        """The successor takes the session's place; False if the session has left."""
+        key = self._sessions.pop(session, None)
+        if key is None:
+            return False
+        self._sessions[successor] = key
+        return True
+
     def leave(self, session: Connection) -> None:
-        """Forgets the session; does nothing for one that was not admitted."""
+        """Forgets the session; does nothing for one that has no place."""
         key = self._sessions.pop(session, None)
         if key is None:
             return

@@ -15,10 +15,11 @@ from collector.app import build_runner
 from relay.auth import Accounts, Auth
 from relay.connections import Connections
 from relay.guard import Guard
+from relay.listener import bind, listen
 from relay.problems import ConfigError, Problem, bind_mend
+from relay.service import Door, Service, Submission
 from relay.settings import ListenSettings, Settings
 from relay.site import Site, open_site
-from relay.smtpd import Door, Service, Submission, listen
 from relay.tls import Tls, Unusable
 from relay.upstream import UpstreamHost
 
@@ -111,11 +112,11 @@ async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> 
     stack.push_async_callback(connections.drain, DRAIN_SECONDS)
     for each in smtp.listen:
         try:
-            server = await listen(each.address, each.port, service, _door(each, settings))
+            listener = listen(bind(each.address, each.port), service, _door(each, settings))
         except OSError as error:
             raise _unusable("smtp.listen", each.address, each.port, error) from None
-        stack.callback(server.close)
-        for taken in server.sockets:
+        stack.callback(listener.close)
+        for taken in listener.sockets:
             log.info("relay listens", address=taken.getsockname()[0], port=taken.getsockname()[1])
 
 

@@ -10,15 +10,17 @@ import contextlib
 import logging
 from typing import cast
 
+import structlog
 from aiosmtpd.smtp import SMTP
 
+from relay.connections import Connection
 from relay.envelope import Refusal
 from relay.patience import Patience
-from relay.service import Door, Service, Submission
+from relay.service import Door, Service
 from relay.session import Session, trouble
 from relay.wire import Hangup, Wire
 
-__all__ = ["Door", "Service", "Submission", "SubmissionServer", "listen"]
+log = structlog.get_logger()
 
 HANDSHAKE_TIMEOUT = 30.0
 LINGER = 5.0  # seconds in which a client that is still sending may read our last reply
@@ -26,33 +28,24 @@ LINGER = 5.0  # seconds in which a client that is still sending may read our las
 logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's own: it would tell what we don't
 
 
-async def listen(host: str, port: int, service: Service, door: Door) -> asyncio.Server:
-    """Listens. To stop: close the server, then `service.connections.drain`.
-
-    Raises OSError if the address cannot be had.
-    """
-    return await asyncio.get_running_loop().create_server(
-        lambda: SubmissionServer(service, door),
-        host,
-        port,
-        ssl=door.tls.context if door.tls and door.implicit else None,
-        ssl_handshake_timeout=HANDSHAKE_TIMEOUT if door.implicit else None,
-    )
-
-
 class SubmissionServer(SMTP):
-    """One connection: fed by the event loop, driven by `_handle_client`."""
+    """One connection: fed by the event loop, driven by `_handle_client`.
 
-    def __init__(self, service: Service, door: Door) -> None:
+    `peer` is the client's address; `arrival` has had its place among all connections so far.
+    """
+
+    def __init__(self, service: Service, door: Door, *, peer: str, arrival: Connection) -> None:
         hostname = service.submission.hostname
         super().__init__(None, hostname=hostname, loop=asyncio.get_running_loop())
         self._service = service
         self._door = door
+        self._peer = peer
+        self._arrival = arrival
+        self._shaking = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's have no such base class
         self._patience = Patience(self._service.submission.idle_timeout, self.loop.time())
-        self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._wire = Wire(transport, self.loop)
         self._session = Session(
             self._service,
@@ -63,6 +56,8 @@ class SubmissionServer(SMTP):
             start_tls=self._start_tls,
         )
         super().connection_made(transport)
+        if not self._service.connections.hand_over(self._arrival, self):  # it was told to end
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._wire.feed(data)
@@ -79,6 +74,9 @@ class SubmissionServer(SMTP):
         self._wire.writable.set()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._shaking:
+            self._shaking = False
+            tell_of_handshake(self._peer, error)
         self._wire.writable.set()
         self._service.connections.leave(self)
         super().connection_lost(error)
@@ -95,11 +93,8 @@ class SubmissionServer(SMTP):
 
     async def _handle_client(self) -> None:
         with contextlib.suppress(ConnectionResetError):  # the client has gone
-            if self._service.connections.admit(self, self._peer):
-                self._wire.say(b"220 %b ESMTP Letterbell\r\n" % self.hostname.encode("ascii"))
-                await self._converse()
-            else:
-                self._wire.say(b"421 4.7.0 Too many connections; try again later\r\n")
+            self._wire.say(b"220 %b ESMTP Letterbell\r\n" % self.hostname.encode("ascii"))
+            await self._converse()
             await self._wire.flush()
         self._wire.transport.close()
 
@@ -135,6 +130,7 @@ class SubmissionServer(SMTP):
     async def _start_tls(self) -> str:
         """Goes over to TLS and tells its version. Raises ConnectionResetError if that fails."""
         assert self._door.tls
+        self._shaking = True
         try:
             transport = await self.loop.start_tls(
                 self._wire.transport,
@@ -149,6 +145,7 @@ class SubmissionServer(SMTP):
             raise ConnectionResetError from error
         if transport is None:  # it was closed meanwhile
             raise ConnectionResetError
+        self._shaking = False
         self.transport = self._wire.transport = transport
         return _tls_version(transport)
 
@@ -179,6 +176,12 @@ class SubmissionServer(SMTP):
             self._goodbye(b"421 4.4.2 Nothing came for too long\r\n")
             again = LINGER
         self._timeout_handle = self.loop.call_later(again, self._timeout_cb)
+
+
+def tell_of_handshake(peer: str, error: Exception | None) -> None:
+    """Logs why there is no TLS: a client's owner will ask. None: the client went away."""
+    why = getattr(error, "reason", None) or str(error or "") or "the client went away"
+    log.info("handshake failed", peer=peer, problem=why)
 
 
 def _tls_version(transport: asyncio.Transport) -> str:

@@ -30,9 +30,10 @@ from collector.tokens import Key, Tokens
 from relay.auth import Accounts, Auth
 from relay.connections import Connections
 from relay.guard import Guard
+from relay.listener import bind, listen
 from relay.pipeline import Pipeline
 from relay.rewriting import Rewriting
-from relay.smtpd import Door, Service, Submission, listen
+from relay.service import Door, Service, Submission
 from relay.tls import Tls
 from relay.upstream import Upstream, UpstreamHost
 
@@ -359,9 +360,9 @@ async def running_relay(
         stack.push_async_callback(service.connections.drain, PATIENCE)
         ports = {}
         for name, door in (doors or {"plain": Door(allow_plain_auth=True)}).items():
-            server = await listen("127.0.0.1", 0, service, door)
-            stack.callback(server.close)
-            ports[name] = server.sockets[0].getsockname()[1]
+            listener = listen(bind("127.0.0.1", 0), service, door)
+            stack.callback(listener.close)
+            ports[name] = listener.sockets[0].getsockname()[1]
         yield Relay(store, senders, ana, service, upstream, ports)
 
 

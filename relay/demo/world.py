@@ -25,8 +25,9 @@ from relay.demo.inbox import Inbox
 from relay.demo.state import LOGIN, Demo
 from relay.demo.witness import Witness
 from relay.guard import Guard
+from relay.listener import bind, listen
+from relay.service import Door, Service, Submission
 from relay.site import Site, open_site
-from relay.smtpd import Door, Service, Submission, listen
 from relay.upstream import UpstreamHost
 
 HOST = "127.0.0.1"
@@ -110,13 +111,13 @@ async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, 
     )
     door = Door(allow_plain_auth=True)
     try:
-        server = await listen(HOST, port, service, door)
+        listener = listen(bind(HOST, port), service, door)
     except OSError as error:
-        server = await listen(HOST, 0, service, door)
-        echo(_elsewhere("relay", port, server.sockets[0].getsockname()[1], error))
+        listener = listen(bind(HOST, 0), service, door)
+        echo(_elsewhere("relay", port, listener.sockets[0].getsockname()[1], error))
     stack.push_async_callback(service.connections.drain, DRAIN_SECONDS)
-    stack.callback(server.close)
-    taken: int = server.sockets[0].getsockname()[1]
+    stack.callback(listener.close)
+    taken: int = listener.sockets[0].getsockname()[1]
     return taken
 
 

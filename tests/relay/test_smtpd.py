@@ -32,7 +32,7 @@ from relay.connections import Connections
 from relay.envelope import Envelope, Reply
 from relay.log import QUIET
 from relay.patience import Patience
-from relay.smtpd import Door
+from relay.service import Door
 
 LOGIN = b"AUTH PLAIN " + base64.b64encode(b"\0ana\0" + PASSWORD.encode())
 MESSAGE = b"From: ana@example.com\r\nSubject: x\r\n\r\nbody\r\n"
