@@ -5,12 +5,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from hypothesis import settings
 from relays import prepare_store
-
-# A property is true or not, however busy the machine is.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
