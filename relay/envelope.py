@@ -1,7 +1,7 @@
 """The values that travel: who sends what to whom, what upstream said, what the client hears.
 
 Everything is frozen: an envelope is made once, at the end of DATA, and each later stop makes new
-values. Addresses, parameters and messages are bytes as they came over the wire.
+values. Addresses and parameters are bytes as they came over the wire.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from collector.senders import Sender
+from relay.content import Content
 from relay.credentials import Credentials
 
 # ESMTP parameters: keyword in upper case -> value as given, None where there was no "=value".
@@ -97,7 +98,7 @@ class Envelope:
     mail_from: bytes
     parameters: Parameters
     recipients: tuple[Recipient, ...]
-    content: bytes
+    content: Content
     client: Client
     received_at_ms: int
 
@@ -114,7 +115,7 @@ class Copy:
     mail_from: bytes
     parameters: Parameters
     recipients: tuple[Recipient, ...]
-    content: bytes
+    content: Content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ addresses and headers, which cannot be said otherwise: such a mail is refused.
 from collections.abc import Collection, Sequence
 
 from relay.envelope import Copy, Outcome, Parameters, Recipient, Refused
-from relay.header import header_size
 
 
 def envelope_commands(copy: Copy, offers: Collection[str]) -> list[bytes]:
@@ -20,8 +19,7 @@ def lacks_utf8(copy: Copy, offers: Collection[str]) -> bool:
     if "smtputf8" in offers or b"SMTPUTF8" not in copy.parameters:
         return False
     addresses = (copy.mail_from, *(recipient.address for recipient in copy.recipients))
-    header = copy.content[: header_size(copy.content)]
-    return not all(map(bytes.isascii, (header, *addresses)))
+    return not all(map(bytes.isascii, (copy.content.head, *addresses)))
 
 
 def refuse_utf8(copy: Copy) -> tuple[Outcome, ...]:
@@ -36,11 +34,11 @@ def refuse_utf8(copy: Copy) -> tuple[Outcome, ...]:
 def _mail(copy: Copy, offers: Collection[str]) -> bytes:
     words = [b"MAIL FROM:<%b>" % copy.mail_from]
     if "size" in offers:
-        words.append(b"SIZE=%d" % len(copy.content))
+        words.append(b"SIZE=%d" % copy.content.size)
     # By what the content is, not by what the client said. Without 8BITMIME upstream, 8-bit content
     # goes as it is: servers pass it on all the same, while re-encoding (RFC 6152 §3) would change
     # the bytes under signatures and refusing would lose the mail.
-    if "8bitmime" in offers and not copy.content.isascii():
+    if "8bitmime" in offers and not copy.content.is_ascii:
         words.append(b"BODY=8BITMIME")
     if "smtputf8" in offers and b"SMTPUTF8" in copy.parameters:
         words.append(b"SMTPUTF8")

@@ -19,15 +19,15 @@ from collector.senders import Sender, SenderError, Senders
 from collector.tokens import mint_message_id
 from relay import controls, metrics
 from relay.auth import check_author
+from relay.content import Content
 from relay.envelope import Copy, Envelope, Refusal, Reply, Wishes
 from relay.header import Field, read_fields, text_of, values
 from relay.log import mask
 from relay.policy import PlannedCopy, plan
-from relay.rewriting import Rewriting
+from relay.rewriting import Made, Rewriting
 from relay.settlement import settle
 from relay.trace import check_loop, received
 from relay.upstream import Upstream
-from rewriter import Rewritten, Untouched
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ STATES: dict[int, records.State] = {2: "delivered", 4: "deferred", 5: "refused"}
 class _Prepared:
     """What is about to leave; `reason` says why it is not tracked, `restored` counts its mends."""
 
-    content: bytes
+    content: Content
     recorded: bool
     reason: str | None
     restored: int = 0
@@ -78,7 +78,7 @@ class Pipeline:
     async def accept(self, envelope: Envelope) -> Reply:
         """The reply to DATA. Raises Refusal for a message that is not taken."""
         with metrics.MESSAGE_SECONDS.time():
-            fields = read_fields(envelope.content)
+            fields = read_fields(envelope.content.head)
             try:
                 check_loop(fields)
                 sender = await self._current(envelope.sender)
@@ -86,14 +86,15 @@ class Pipeline:
             except Refusal:
                 metrics.MESSAGES.labels("rejected").inc()
                 raise
-            wishes, content = controls.read(envelope.content, fields)
+            wishes, head = controls.read(envelope.content.head, fields)
+            content = envelope.content.with_head(head)
             planned = plan(envelope, sender, wishes)
             await self._remember(sender, planned.remember)
             [copy] = planned.copies
             return await self._deliver(envelope, fields, content, copy)
 
     async def _deliver(
-        self, envelope: Envelope, fields: Sequence[Field], content: bytes, planned: PlannedCopy
+        self, envelope: Envelope, fields: Sequence[Field], content: Content, planned: PlannedCopy
     ) -> Reply:
         message_id = mint_message_id(self._now_ms(), self._random_bits(21))
         prepared = await self._prepare(envelope, fields, content, planned, message_id)
@@ -107,7 +108,7 @@ class Pipeline:
             mail_from=envelope.mail_from,
             parameters=envelope.parameters,
             recipients=planned.recipients,
-            content=trace + prepared.content,
+            content=prepared.content.with_head(trace + prepared.content.head),
         )
         reply = settle(await self._upstream.send(copy))
         state = STATES[reply.code // 100]
@@ -123,7 +124,7 @@ class Pipeline:
             sender=envelope.sender.id,
             mail_from=mask(envelope.mail_from.decode("utf-8", "replace")),
             recipients=len(planned.recipients),
-            octets=len(copy.content),
+            octets=copy.content.size,
             tracking=prepared.reason or ("on" if prepared.recorded else "not recorded"),
             restored=prepared.restored,
             state=state,
@@ -135,25 +136,23 @@ class Pipeline:
         self,
         envelope: Envelope,
         fields: Sequence[Field],
-        content: bytes,
+        content: Content,
         planned: PlannedCopy,
         message_id: int,
     ) -> _Prepared:
         """Rewrites as planned, and has it on record where it is to be tracked."""
-        result = await self._rewriting.copy(content, planned, message_id)
+        made = await self._rewriting.copy(content, planned, message_id)
         recorded, reason = False, planned.reason
         if reason is None:
-            sent = _sent(envelope, fields, result, message_id, self._now_ms())
-            recorded, reason = await self._record(sent), sent.untracked_reason
-            if not recorded and isinstance(result, Rewritten):
+            recorded = await self._record(_sent(envelope, fields, made, message_id, self._now_ms()))
+            reason = made.reason
+            if not recorded and reason is None:
                 # What is minted now would lead to no record. What others minted before is taken
                 # out all the same: that needs no store, and a quote is to give nobody away.
                 untracked = replace(planned, opens=False, clicks=False)
-                result = await self._rewriting.copy(content, untracked, message_id)
-        if isinstance(result, Untouched):
-            return _Prepared(content, recorded, reason)
-        metrics.RESTORED.inc(len(result.restored))
-        return _Prepared(result.message, recorded, reason, len(result.restored))
+                made = await self._rewriting.copy(content, untracked, message_id)
+        metrics.RESTORED.inc(made.restored)
+        return _Prepared(made.content, recorded, reason, made.restored)
 
     async def _record(self, sent: records.Sent) -> bool:
         """Whether the message is on record; committed before it leaves, as hits come soon."""
@@ -194,12 +193,11 @@ class Pipeline:
 def _sent(
     envelope: Envelope,
     fields: Sequence[Field],
-    result: Rewritten | Untouched,
+    made: Made,
     message_id: int,
     now_ms: int,
 ) -> records.Sent:
     """The record of a message that is about to leave."""
-    links = result.links if isinstance(result, Rewritten) else ()
     return records.Sent(
         message_id=message_id,
         sender_id=envelope.sender.id,
@@ -208,18 +206,11 @@ def _sent(
         recipients=tuple(each.address.decode("utf-8", "replace") for each in envelope.recipients),
         subject=text_of(next(values(fields, b"subject"), b""), MAX_SUBJECT),
         message_id_header=text_of(next(values(fields, b"message-id"), b""), MAX_SUBJECT),
-        opens=isinstance(result, Rewritten) and bool(result.pixel),
-        clicks=bool(links),
+        opens=made.pixel,
+        clicks=bool(made.links),
         links=tuple(
             records.SentLink(link.ordinal, link.target.decode("latin-1"), link.html)
-            for link in links
+            for link in made.links
         ),
-        untracked_reason=_reason(result),
+        untracked_reason=made.reason,
     )
-
-
-def _reason(result: Rewritten | Untouched) -> str | None:
-    """Why nothing is tracked, if nothing is."""
-    if isinstance(result, Untouched):
-        return result.reason
-    return None if result.pixel or result.links else "nothing to track"

@@ -14,6 +14,7 @@ from aiohttp import web
 from collector.app import build_runner
 from relay.auth import Accounts, Auth
 from relay.connections import Connections
+from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.problems import ConfigError, Problem, bind_mend
@@ -43,6 +44,7 @@ async def serve(settings: Settings) -> None:
                 store_url=settings.store.url,
                 keys=settings.tokens.parsed,
                 upstream=upstream_host(settings),
+                drafts=Drafts(settings.store.folder),
                 hostname=settings.hostname,
                 public_url=settings.http.public_url,
                 trusted_proxies=settings.http.trusted_proxies,
@@ -108,6 +110,7 @@ async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> 
         auth=Auth(Accounts(site.senders), Guard()),
         accept=site.pipeline.accept,
         connections=connections,
+        drafts=site.drafts,
     )
     stack.push_async_callback(connections.drain, DRAIN_SECONDS)
     for each in smtp.listen:

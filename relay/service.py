@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from relay.auth import Auth
 from relay.connections import Connections
+from relay.drafts import BareNewline, Drafts
 from relay.envelope import Envelope, Reply
 from relay.tls import Tls
 
@@ -19,7 +19,7 @@ class Submission:
     hostname: str
     max_size: int = 26_214_400
     max_recipients: int = 100
-    bare_newline: Literal["normalize", "reject"] = "normalize"
+    bare_newline: BareNewline = "normalize"
     idle_timeout: float = 300.0
 
 
@@ -44,3 +44,4 @@ class Service:
     auth: Auth
     accept: Accept
     connections: Connections
+    drafts: Drafts

@@ -17,11 +17,12 @@ import structlog
 from relay import metrics
 from relay.address import parse_mail, parse_rcpt
 from relay.auth import check_address
+from relay.content import Content
 from relay.envelope import Client, Envelope, Identity, Parameters, Recipient, Refusal, Reply
 from relay.login import Login
 from relay.loopback import is_loopback
 from relay.service import Door, Service
-from relay.transparency import has_bare_newline, normalize_newlines, unstuff
+from relay.transparency import Unstuffing
 from relay.wire import Hangup, Wire
 
 log = structlog.get_logger()
@@ -163,8 +164,11 @@ class Session:
         if self._transaction:
             return Reply(503, b"5.5.1 MAIL was said already; RSET forgets it")
         address, parameters = parse_mail(argument)
-        if int(parameters.get(b"SIZE") or 0) > self._limits.max_size:
+        size = int(parameters.get(b"SIZE") or 0)
+        if size > self._limits.max_size:
             return Reply(552, b"5.3.4 The message is larger than %d octets" % self._limits.max_size)
+        if not self._service.drafts.has_room(size):
+            return Reply(452, b"4.3.1 There is no room for mail just now; try again later")
         if address:
             check_address(identity.sender, address)
         self._transaction = Transaction(address, parameters)
@@ -193,19 +197,25 @@ class Session:
         self._transaction = None
         try:
             self.stage = "message"
-            content = unstuff(await self._wire.message(self._limits.max_size + OVERSIZE))
+            content = await self._read_message()
             self.stage = "delivery"
             return await self._submit(transaction, content)
         finally:
             self.stage = "commands"
 
-    async def _submit(self, transaction: Transaction, content: bytes) -> Reply:
-        if has_bare_newline(content):
-            if self._limits.bare_newline == "reject":
-                return Reply(550, b"5.6.0 The message has a bare CR or LF; lines end with CR LF")
-            content = normalize_newlines(content)
-        if len(content) > self._limits.max_size:
-            return Reply(552, b"5.3.4 The message is larger than %d octets" % self._limits.max_size)
+    async def _read_message(self) -> Content:
+        """What comes up to the final dot. Raises Refusal, Hangup (552) where no end comes."""
+        limits, unstuffing = self._limits, Unstuffing()
+        draft = self._service.drafts.new(limit=limits.max_size, bare_newline=limits.bare_newline)
+        while not unstuffing.ended:
+            if unstuffing.received > limits.max_size + OVERSIZE:
+                raise Hangup(552, b"5.3.4 The message is far too large")
+            draft.take(unstuffing.feed(await self._wire.some()))
+            await draft.spill()
+        self._wire.give_back(unstuffing.rest)
+        return await draft.finish()
+
+    async def _submit(self, transaction: Transaction, content: Content) -> Reply:
         assert self.identity
         envelope = Envelope(
             identity=self.identity,

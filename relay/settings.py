@@ -163,6 +163,11 @@ class HttpSettings(Table):
 class StoreSettings(Table):
     url: Annotated[str, AfterValidator(_store_url)] = DEFAULT_STORE
 
+    @property
+    def folder(self) -> Path:
+        """Where the store is, with room for what goes to the disk beside it."""
+        return Path(self.url.removeprefix(SQLITE)).parent
+
 
 def _token_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if not keys:

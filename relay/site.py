@@ -19,6 +19,7 @@ from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import Key, Tokens
 from collector.verdict import EARLY_CLICK_MS
+from relay.drafts import Drafts
 from relay.pipeline import Pipeline
 from relay.rewriting import OFF, Rewriting
 from relay.upstream import Upstream, UpstreamHost
@@ -27,10 +28,12 @@ from rewriter import Tracking, read_label
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """A running site: `pipeline` takes mail, `app` answers HTTP, `senders` says who is who."""
+    """A running site: `pipeline` takes mail and `drafts` the mail to come, `app` answers HTTP,
+    `senders` says who is who."""
 
     senders: Senders
     pipeline: Pipeline
+    drafts: Drafts
     app: web.Application
 
 
@@ -40,6 +43,7 @@ async def open_site(
     store_url: str,
     keys: Sequence[Key],
     upstream: UpstreamHost,
+    drafts: Drafts,
     hostname: str,
     public_url: str,
     trusted_proxies: Networks = (),
@@ -60,7 +64,11 @@ async def open_site(
     recorder = Recorder(store, feed, early_click=early_click)
     sessions = Upstream(upstream)
     rewriting = Rewriting(
-        tokens=tokens, public_url=public_url, tracking=tracking, detrack_quotes=detrack_quotes
+        tokens=tokens,
+        public_url=public_url,
+        drafts=drafts,
+        tracking=tracking,
+        detrack_quotes=detrack_quotes,
     )
     pipeline = Pipeline(
         store=store,
@@ -85,7 +93,7 @@ async def open_site(
         secure_cookies=public_url.startswith("https:"),
     )
     try:
-        yield Site(senders=senders, pipeline=pipeline, app=app)
+        yield Site(senders=senders, pipeline=pipeline, drafts=drafts, app=app)
     finally:
         await sessions.close()
         await recorder.close()

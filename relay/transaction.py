@@ -15,10 +15,10 @@ from typing import Literal
 
 from relay import extensions
 from relay.answer import Answer, AnswerError, AnswerReader
+from relay.content import Content
 from relay.envelope import Copy, Outcome, Recipient, Withheld
-from relay.transparency import stuffed
+from relay.transparency import Stuffing
 
-CHUNK = 262_144  # octets handed to the transport at once
 CLOSING = 421
 
 Stage = Literal["envelope", "content", "end"]
@@ -135,17 +135,20 @@ class Conversation(asyncio.Protocol):
         final = await self._content(copy.content)
         return tuple(map(final.outcome, copy.recipients))
 
-    async def _content(self, content: bytes) -> Answer:
+    async def _content(self, content: Content) -> Answer:
         """The content, the dot, and upstream's verdict; a refusal may come before the dot."""
         self._stage = "content"
         self._due = 1
-        last = b""
-        for chunk in stuffed(content, CHUNK):
-            await self._write(last)
-            last = chunk
-        if not self._answers:
+        stuffing, last = Stuffing(), b""
+        async with contextlib.aclosing(content.stream()) as chunks:
+            async for chunk in chunks:
+                await self._write(last)
+                last = stuffing.feed(chunk)
+                if self._answers or not self.is_open:
+                    break
+        if self.is_open and not self._answers:
             self._stage = "end"
-            await self._write(last + b".\r\n")
+            await self._write(last + stuffing.end())
         answer = await self._answer(self._data_timeout)
         if answer.code < 400 and (self._stage == "content" or not answer.accepted):
             raise ConversationBroken(self._stage, f"upstream answered {answer.code} to the message")

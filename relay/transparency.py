@@ -2,18 +2,69 @@
 
 RFC 5321 §4.5.2: only CRLF.CRLF ends a message, and a line's leading dot is doubled in between.
 The invariant: what leaves has no CR or LF outside a CRLF pair, so no server behind us can see an
-end of data that we did not write (SMTP smuggling).
+end of data that we did not write (SMTP smuggling). Messages come and go in pieces, cut anywhere;
+both ways begin as if a line had just ended.
 """
 
-from collections.abc import Iterator
-
 END_OF_DATA = b"\r\n.\r\n"
+_DOT = b"\r\n."
 
 
-def unstuff(raw: bytes) -> bytes:
-    """What came between 354 and the final dot, with the leading dot of each line taken off."""
-    raw = raw.replace(b"\r\n.", b"\r\n")
-    return raw[1:] if raw.startswith(b".") else raw
+class Unstuffing:
+    """What comes after 354, made plain: leading dots taken off, the end found.
+
+    What is given out never parts a CR from its LF.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0  # octets, the end's included
+        self.ended = False
+        self.rest = b""  # what came behind the end
+        self._held = b"\r\n"  # of these octets it is not known yet what they are
+        self._skip = 2  # octets of the first line end, which is not the message's
+
+    def feed(self, raw: bytes) -> bytes:
+        """The plain octets that are certain now. Feed no more once `ended`."""
+        self.received += len(raw)
+        raw = self._held + raw
+        first = raw.find(_DOT)  # a stuffed one, or the end's; most messages have no other
+        end = raw.find(END_OF_DATA, first) if first >= 0 else -1
+        if end >= 0:
+            self.ended, self.rest = True, raw[end + len(END_OF_DATA) :]
+            plain = raw[: end + 2]
+        else:
+            end = len(raw) - _beginning(raw)
+            self._held, plain = raw[end:], raw[:end]
+        if 0 <= first < end:
+            plain = plain.replace(_DOT, b"\r\n")
+        if plain:
+            plain, self._skip = plain[self._skip :], 0
+        return plain
+
+
+def _beginning(raw: bytes) -> int:
+    """How many octets at the end of `raw` may be the begin of the end of data."""
+    for size in range(len(END_OF_DATA) - 1, 0, -1):
+        if raw.endswith(END_OF_DATA[:size]):
+            return size
+    return 0
+
+
+class Stuffing:
+    """A message as DATA carries it."""
+
+    def __init__(self) -> None:
+        self._last = b"\r\n"  # the last two octets
+
+    def feed(self, plain: bytes) -> bytes:
+        """The next piece, each leading dot doubled."""
+        plain = self._last + plain
+        self._last = plain[-2:]
+        return plain.replace(_DOT, b"\r\n..")[2:]
+
+    def end(self) -> bytes:
+        """The final dot; an unfinished last line gets its CRLF first."""
+        return b".\r\n" if self._last == b"\r\n" else END_OF_DATA
 
 
 def has_bare_newline(content: bytes) -> bool:
@@ -24,22 +75,5 @@ def has_bare_newline(content: bytes) -> bool:
 
 def normalize_newlines(content: bytes) -> bytes:
     """Each bare CR and each bare LF made a CRLF."""
-    # Three plain passes: a pattern takes forty times as long where all line ends are bare.
+    # Three plain passes: a pattern is forty times slower where all line ends are bare.
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-
-
-def stuffed(content: bytes, chunk_size: int) -> Iterator[bytes]:
-    """`content` as DATA carries it, without the final dot, in chunks of whole lines.
-
-    A chunk is at least `chunk_size` octets and one line more at most; the last may be shorter. An
-    unfinished last line gets its CRLF.
-    """
-    start, size = 0, len(content)
-    while start < size:
-        end = content.find(b"\n", start + chunk_size - 1) + 1 or size
-        chunk = content if end - start == size else content[start:end]
-        chunk = chunk.replace(b"\r\n.", b"\r\n..")
-        yield b"." + chunk if chunk.startswith(b".") else chunk
-        start = end
-    if content and not content.endswith(b"\r\n"):
-        yield b"\r\n"

@@ -1,17 +1,17 @@
-"""One client's bytes: command lines and messages in, replies out.
+"""One client's bytes: lines and bulk in, replies out.
 
-Input is kept in one buffer and read in bulk, never a line at a time inside DATA. Replies wait until
-we must wait for the client anyway, so a pipelined batch of commands is answered in one write.
+Input is kept in one buffer of bounded size: commands are read by line, messages in bulk. Replies
+wait until we must wait for the client anyway, so a pipelined batch of commands is answered in one
+write.
 """
 
 import asyncio
 import contextlib
 
 from relay.envelope import Refusal
-from relay.transparency import END_OF_DATA
 
 MAX_LINE = 12_288  # RFC 4954 §4.c, for the longest AUTH; other commands are far shorter
-HIGH_WATER = 65_536  # what a client may send ahead while we are busy with its last message
+HIGH_WATER = 65_536  # what a client may send ahead while we are busy; one read more at most
 
 
 class Hangup(Refusal):
@@ -33,7 +33,6 @@ class Wire:
         self._loop = loop
         self._buffer = bytearray()
         self._replies = bytearray()
-        self._room = HIGH_WATER
         self._paused = self._eof = False
         self._waiter: asyncio.Future[None] | None = None
 
@@ -50,7 +49,7 @@ class Wire:
     def feed(self, data: bytes) -> None:
         self.received += len(data)
         self._buffer += data
-        if len(self._buffer) > self._room and not self._paused:
+        if len(self._buffer) > HIGH_WATER and not self._paused:
             self._paused = True
             self.transport.pause_reading()
         self._wake()
@@ -87,24 +86,17 @@ class Wire:
             raise Hangup(500, b"5.5.2 Lines end with CR LF, not with LF alone")
         return line[:-2]
 
-    async def message(self, cap: int) -> bytes:
-        """What comes up to CRLF.CRLF, without the dot line, still dot-stuffed (RFC 5321 §4.5.2).
+    async def some(self) -> bytes:
+        """All that the client has sent by now; at least one octet."""
+        while not self._buffer:
+            await self._more()
+        octets = bytes(self._buffer)
+        self._buffer.clear()
+        return octets
 
-        Raises Hangup (552) once more than `cap` octets came without an end.
-        """
-        self._room, searched = cap + HIGH_WATER, 0
-        try:
-            while (end := self._end_of_data(searched)) < 0:
-                searched = max(0, len(self._buffer) - len(END_OF_DATA) + 1)
-                if len(self._buffer) > cap:
-                    self._buffer = bytearray()
-                    raise Hangup(552, b"5.3.4 The message is far too large")
-                await self._more()
-        finally:
-            self._room = HIGH_WATER
-        raw = bytes(memoryview(self._buffer)[:end])
-        del self._buffer[: end + 3]
-        return raw
+    def give_back(self, octets: bytes) -> None:
+        """Puts back what `some` gave too much, to be read next."""
+        self._buffer[:0] = octets
 
     async def discard(self) -> None:
         """Says what is due and no more; then drops what comes until the client has gone.
@@ -118,13 +110,6 @@ class Wire:
             while True:
                 self._buffer.clear()
                 await self._more()
-
-    def _end_of_data(self, searched: int) -> int:
-        """Where the final dot stands, or -1. The command's own CRLF may be the first half."""
-        if self._buffer.startswith(b".\r\n"):
-            return 0
-        at = self._buffer.find(END_OF_DATA, searched)
-        return at if at < 0 else at + 2
 
     async def _more(self) -> None:
         """Answers what is due, then waits for the client's next bytes."""

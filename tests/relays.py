@@ -29,6 +29,7 @@ from collector.store import Store
 from collector.tokens import Key, Tokens
 from relay.auth import Accounts, Auth
 from relay.connections import Connections
+from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.pipeline import Pipeline
@@ -335,13 +336,16 @@ async def running_relay(
     senders = Senders(store)
     ana = await senders.find("ana")
     assert ana
+    drafts = Drafts(folder)
     upstream = Upstream(
         UpstreamHost(host="127.0.0.1", port=upstream_port, hostname=HOSTNAME, tls="none")
     )
     pipeline = Pipeline(
         store=store,
         senders=senders,
-        rewriting=Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, **(rewriting or {})),
+        rewriting=Rewriting(
+            tokens=TOKENS, public_url=PUBLIC_URL, drafts=drafts, **(rewriting or {})
+        ),
         upstream=upstream,
         feed=Feed(),
         hostname=HOSTNAME,
@@ -352,6 +356,7 @@ async def running_relay(
         auth=Auth(Accounts(senders), guard or Guard()),
         accept=accept(pipeline),
         connections=connections or Connections(limit=100, limit_per_address=100),
+        drafts=drafts,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)

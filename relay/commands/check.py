@@ -9,6 +9,7 @@ import click
 
 from relay.commands.findings import CHECKS, Finding
 from relay.commands.options import with_settings
+from relay.content import Content
 from relay.envelope import Copy, Recipient
 from relay.serve import upstream_host
 from relay.settings import Settings
@@ -61,7 +62,7 @@ async def _send(settings: Settings, recipient: str) -> Finding:
                 mail_from=author.encode("ascii"),
                 parameters={},
                 recipients=(Recipient(recipient.encode("ascii"), {}),),
-                content=_test_mail(author, recipient),
+                content=Content.of(_test_mail(author, recipient)),
             )
         )
     finally:

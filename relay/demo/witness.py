@@ -17,9 +17,9 @@ class Witness:
         self._submitted = demo.submitted
 
     async def accept(self, envelope: Envelope) -> Reply:
-        fields = read_fields(envelope.content)
+        fields = read_fields(envelope.content.head)
         if message_id := text_of(next(values(fields, b"message-id"), b""), MAX_ID):
-            self._submitted[message_id] = envelope.content
+            self._submitted[message_id] = envelope.content.read()
             if len(self._submitted) > KEPT:
                 del self._submitted[next(iter(self._submitted))]
         return await self._pipeline.accept(envelope)

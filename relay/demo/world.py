@@ -13,6 +13,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from relay.demo import pages
 from relay.demo.inbox import Inbox
 from relay.demo.state import LOGIN, Demo
 from relay.demo.witness import Witness
+from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.service import Door, Service, Submission
@@ -61,6 +63,7 @@ async def open_demo(*, smtp_port: int, http_port: int, echo: Echo = print) -> As
                 store_url=f"sqlite:///{folder}/letterbell.db",
                 keys=[Key(0, secrets.token_bytes(32))],
                 upstream=await _open_inbox(stack, demo.inbox),
+                drafts=Drafts(Path(folder), floor=0),
                 hostname=HOSTNAME,
                 public_url=demo.public_url,
                 # Who tries the demo clicks fast; elsewhere that is the mark of a scanner.
@@ -108,6 +111,7 @@ async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, 
         auth=Auth(Accounts(site.senders), Guard()),
         accept=Witness(site.pipeline, demo).accept,
         connections=Connections(limit=100, limit_per_address=100),
+        drafts=site.drafts,
     )
     door = Door(allow_plain_auth=True)
     try:

@@ -1,6 +1,7 @@
 """The whole walk of one message with the real store, rewriter and an upstream that keeps mail."""
 
 import asyncio
+import base64
 import email
 import re
 import smtplib
@@ -13,7 +14,17 @@ from typing import Any
 import pytest
 import structlog
 from mails import encode
-from relays import PASSWORD, PATIENCE, PUBLIC_URL, TOKENS, Relay, Sink, running_relay
+from relays import (
+    PASSWORD,
+    PATIENCE,
+    PUBLIC_URL,
+    TOKENS,
+    RawClient,
+    Relay,
+    Script,
+    Sink,
+    running_relay,
+)
 
 from collector.stats import Stats
 from collector.tokens import Key, MessageLinks, Tokens
@@ -197,6 +208,45 @@ async def test_whatever_the_rewriter_raises_the_mail_goes_out(
     ]
     [row] = await bench.relay.messages()
     assert row.untracked_reason == "internal error"
+
+
+PLAIN = HTML.replace(b"text/html", b"text/plain")
+DIRTY = [
+    b"a\rb\nc\r\n\r\r\n.\n.\r.\r\n.\r\n..\r\nQUIT\n.\n",
+    b".\r\r\n\n" * 60_000,
+    b"\n.\n" * 120_000,
+    b"\r.\r" * 120_000,
+    b"x" * 1_048_576 + b"\r\n.x\r\n",
+]
+
+
+@pytest.mark.parametrize("body", DIRTY, ids=["small", "mixed", "LF", "CR", "a long line"])
+@pytest.mark.parametrize("head", [HTML, PLAIN], ids=["html", "plain"])
+async def test_upstream_gets_whole_line_ends_and_one_end(
+    head: bytes, body: bytes, store_template: Path, tmp_path: Path
+) -> None:
+    """Whatever came: no CR or LF by itself, no end of data but ours, no other octet changed."""
+    async with (
+        Script().running() as script,
+        running_relay(store_template, tmp_path, script.port) as relay,
+    ):
+        client = await RawClient.connect(relay.ports["plain"])
+        await client.reply()
+        await client.ask("EHLO client.example.com")
+        await client.ask(b"AUTH PLAIN " + base64.b64encode(b"\0ana\0" + PASSWORD.encode()))
+        await client.ask("MAIL FROM:<ana@example.com>", "RCPT TO:<bob@example.org>", "DATA")
+        await client.send((head + body).replace(b"\r\n.", b"\r\n.."))
+        assert (await client.ask("\r\n.")).startswith("250 ")
+    [message] = script.messages
+    assert re.search(rb"\r(?!\n)|(?<!\r)\n", message) is None
+    assert message.find(b"\r\n.\r\n") == len(message) - 5
+    trace = TRACE.match(message)
+    assert trace
+    arrived = message[trace.end() : -3].replace(b"\r\n.", b"\r\n")
+    if head is HTML:
+        arrived = re.sub(rb"<img [^>]*>", b"", arrived)
+        arrived = re.sub(rb'"https://t[^"]*"', b'"https://example.org/a?b=1&amp;c=2"', arrived)
+    assert arrived == re.sub(rb"\r\n|\r|\n", b"\r\n", head + body + b"\r\n")
 
 
 @pytest.fixture

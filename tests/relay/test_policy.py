@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from collector.senders import Sender
+from relay.content import Content
 from relay.controls import OFF
 from relay.envelope import Client, Envelope, Identity, Recipient, Wishes
 from relay.policy import plan
@@ -15,7 +16,7 @@ ENVELOPE = Envelope(
     mail_from=b"ana@example.com",
     parameters={},
     recipients=(Recipient(b"bob@example.com", {}), Recipient(b"eve@example.com", {})),
-    content=b"",
+    content=Content.of(b""),
     client=Client("::1", b"a"),
     received_at_ms=0,
 )

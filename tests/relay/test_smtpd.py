@@ -29,6 +29,7 @@ from collector.errors import StoreUnavailable
 from collector.passwords import Passwords, PasswordsBusy
 from collector.store import Store
 from relay.connections import Connections
+from relay.drafts import Drafts
 from relay.envelope import Envelope, Reply
 from relay.log import QUIET
 from relay.patience import Patience
@@ -158,14 +159,14 @@ async def test_large_messages_of_any_shape(
     taken: list[bytes] = []
 
     async def accept(envelope: Envelope) -> Reply:
-        taken.append(envelope.content)
+        taken.append(envelope.content.read())
         return Reply(250, b"2.0.0 ok")
 
     doors = {
         "plain": Door(allow_plain_auth=True),
         "implicit": Door(tls=door_tls(authority, HOSTNAME), implicit=True),
     }
-    content = line * (5_000_000 // len(line))
+    content = b"Subject: x\r\n\r\n" + line * (5_000_000 // len(line))
     async with start(accept, doors={door: doors[door]}) as relay:
         tls = client_tls(authority) if door == "implicit" else None
         client = await logged_in(relay.ports[door], tls)
@@ -175,6 +176,16 @@ async def test_large_messages_of_any_shape(
         await client.send(b"QUIT\r\n")
         await client.reply()
     assert taken == [content]
+
+
+async def test_a_full_disk_is_told_at_mail(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Drafts, "has_room", lambda _, size: size <= 10_000)
+    async with start() as relay:
+        client = await logged_in(relay.ports["plain"])
+        reply = await client.ask("MAIL FROM:<ana@example.com> SIZE=10001")
+        assert reply.startswith("452 4.3.1 ")
+        reply = await client.ask("MAIL FROM:<ana@example.com> SIZE=10000")
+        assert reply.startswith("250 ")
 
 
 # --- ends -----------------------------------------------------------------------------------------

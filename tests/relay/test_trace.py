@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from collector.senders import Sender
+from relay.content import Content
 from relay.envelope import Client, Envelope, Identity, Recipient, Refusal
 from relay.header import read_fields
 from relay.trace import check_loop, received
@@ -15,7 +16,7 @@ ENVELOPE = Envelope(
     mail_from=b"ana@example.com",
     parameters={},
     recipients=(Recipient(b"bcc@example.com", {}),),
-    content=b"",
+    content=Content.of(b""),
     client=Client("192.0.2.7", b"laptop.home", "TLSv1.3"),
     received_at_ms=1_700_000_000_000,
 )

@@ -13,6 +13,7 @@ import uvloop
 from relays import HOSTNAME, PATIENCE, Script, Sink, server_tls
 
 from relay import metrics
+from relay.content import Content
 from relay.envelope import Copy, Deferred, Delivered, Outcome, Recipient, Refused, Withheld
 from relay.upstream import Upstream, UpstreamError, UpstreamHost
 
@@ -24,7 +25,7 @@ def copy_to(*addresses: bytes, content: bytes = CONTENT, **parameters: bytes | N
         mail_from=b"ana@example.com",
         parameters={name.encode(): value for name, value in parameters.items()},
         recipients=tuple(Recipient(address, {}) for address in addresses),
-        content=content,
+        content=Content.of(content),
     )
 
 
@@ -406,7 +407,7 @@ async def test_dsn_is_passed_on_as_given() -> None:
 
 async def test_what_is_not_offered_is_not_asked_for() -> None:
     async with Script("250 script").running() as script:
-        await send(script.port, replace(DSN, content="\u00fc\r\n".encode()))
+        await send(script.port, replace(DSN, content=Content.of("\u00fc\r\n".encode())))
     assert b"MAIL FROM:<ana@example.com>\r\n" in script.lines
     assert b"RCPT TO:<bob@example.com>\r\n" in script.lines
     assert script.messages == ["\u00fc\r\n.\r\n".encode()]
@@ -414,7 +415,7 @@ async def test_what_is_not_offered_is_not_asked_for() -> None:
 
 async def test_8bit_content_and_size_are_announced() -> None:
     async with Script("250-script\r\n250-SIZE 100\r\n250 8BITMIME").running() as script:
-        await send(script.port, replace(BOB, content="\u00fc\r\n".encode()))
+        await send(script.port, replace(BOB, content=Content.of("\u00fc\r\n".encode())))
     assert b"MAIL FROM:<ana@example.com> SIZE=4 BODY=8BITMIME\r\n" in script.lines
 
 

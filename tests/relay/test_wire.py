@@ -57,65 +57,25 @@ def feed_in_steps(wire: Wire, octets: bytes, cuts: list[int]) -> None:
     feed_next()
 
 
-CUTS = st.lists(st.integers(0, 100), max_size=12)
-PIECES = st.lists(
-    st.sampled_from(
-        [b"\r\n", b"\r", b"\n", b".", b"..", b"text", b"\r\n..", b"\n.\r\n", b"\r.\r\n"]
-    ),
-    max_size=12,
-).map(b"".join)
-
-
-@given(PIECES, CUTS)
-def test_a_message_ends_at_its_dot_wherever_it_is_cut(body: bytes, cuts: list[int]) -> None:
-    stuffed = body.replace(b"\r\n.", b"\r\n..") + b"\r\n"
-    stuffed = b"." + stuffed if stuffed.startswith(b".") else stuffed
-
+@given(st.lists(st.integers(0, 100), max_size=12))
+def test_lines_and_bulk_in_turn_wherever_they_are_cut(cuts: list[int]) -> None:
     async def scenario() -> None:
         wire, _ = new_wire()
-        feed_in_steps(wire, b"DATA\r\n" + stuffed + b".\r\nNOOP\r\n", cuts)
+        feed_in_steps(wire, b"DATA\r\none\r\ntwo\r\n.\r\nNOOP\r\n", cuts)
         assert await wire.line() == b"DATA"
-        assert await wire.message(1000) == stuffed
+        bulk = b""
+        while b".\r\n" not in bulk:
+            some = await wire.some()
+            assert some
+            bulk += some
+        bulk, _, rest = bulk.partition(b".\r\n")
+        assert bulk == b"one\r\ntwo\r\n"
+        wire.give_back(rest)
         assert await wire.line() == b"NOOP"
         with pytest.raises(ConnectionResetError):
-            await wire.line()
+            await wire.some()
 
     asyncio.run(scenario())
-
-
-@given(CUTS)
-def test_an_empty_message(cuts: list[int]) -> None:
-    async def scenario() -> None:
-        wire, _ = new_wire()
-        feed_in_steps(wire, b".\r\nQUIT\r\n", cuts)
-        assert await wire.message(10) == b""
-        assert await wire.line() == b"QUIT"
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    "ending",
-    [
-        b"\n.\n",
-        b"\n.\r\n",
-        b"\r.\r",
-        b"\r\n.\n",
-        b"\r\n.\r",
-        b"\r\n.",
-        b"\r\n. \r\n",
-        b"\r\n\0.\r\n",
-        b"\r\n.\0\r\n",
-        b"\r\n..\r\n",
-        b"\r\r\n.\r\r\n",
-    ],
-)
-async def test_no_other_ending_ends_a_message(ending: bytes) -> None:
-    wire, _ = new_wire()
-    wire.feed(b"text" + ending)
-    wire.feed_eof()
-    with pytest.raises(ConnectionResetError):
-        await wire.message(1000)
 
 
 async def test_replies_to_a_batch_leave_in_one_write() -> None:
@@ -137,15 +97,6 @@ async def test_an_endless_line_ends_the_session() -> None:
     with pytest.raises(Hangup) as hangup:
         await wire.line()
     assert hangup.value.reply.code == 500
-
-
-async def test_a_message_without_end_is_dropped_past_the_cap() -> None:
-    wire, _ = new_wire()
-    wire.feed(b"x" * 1001)
-    with pytest.raises(Hangup) as hangup:
-        await wire.message(1000)
-    assert hangup.value.reply.code == 552
-    assert not wire.pending
 
 
 async def test_a_client_that_runs_ahead_is_held_back_and_let_go() -> None:

@@ -7,6 +7,7 @@ Whatever is raised that nobody foresaw is a bug and leaves `rewrite` as it is; t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from mails import BOTH, Mint, mail, rules_of
 from relays import PUBLIC_URL, TOKENS
 
 from relay import metrics
+from relay.content import Content
+from relay.drafts import Drafts
 from relay.policy import PlannedCopy
-from relay.rewriting import Rewriting
+from relay.rewriting import Made, Rewriting
 from rewriter import Rewritten, Untouched, rewrite
 from rewriter.contract import Doubt
 from rewriter.hypertext import Hypertext
@@ -74,13 +77,14 @@ def test_a_doubt_at_each_stage_is_told(place: str, monkeypatch: Patch) -> None:
 @pytest.mark.parametrize("place", [*STAGES.values(), *MINTING.values()], ids=[*STAGES, *MINTING])
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), RecursionError(), MemoryError()])
 async def test_a_bug_at_each_stage_costs_the_tracking_not_the_mail(
-    place: str, error: Exception, monkeypatch: Patch
+    place: str, error: Exception, monkeypatch: Patch, tmp_path: Path
 ) -> None:
     place = place.replace("mails.Mint", "collector.tokens.MessageLinks")
     monkeypatch.setattr(place, breaking(error))
     before = metrics.REWRITES.labels("failed")._value.get()
-    rewriting = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL)
-    assert await rewriting.copy(RAW, COPY, 1) == Untouched("internal error")
+    rewriting = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, drafts=Drafts(tmp_path))
+    content = Content.of(RAW)
+    assert await rewriting.copy(content, COPY, 1) == Made(content, "internal error")
     assert metrics.REWRITES.labels("failed")._value.get() == before + 1
 
 
