@@ -15,9 +15,8 @@ from relay import metrics
 
 T = TypeVar("T")
 
-NEIGHBOURHOOD = (
-    64  # bits of an IPv6 address that tell customers apart; the rest is one's own to vary
-)
+# Bits of an IPv6 address that tell customers apart; the rest is each one's own to vary.
+NEIGHBOURHOOD = 64
 
 
 def address_key(address: str) -> str:
@@ -50,44 +49,45 @@ class Connections:
     def __init__(self, *, limit: int, limit_per_address: int) -> None:
         self._limit = limit
         self._limit_per_address = limit_per_address
-        self._sessions: dict[Connection, str] = {}
+        self._sessions: dict[Connection, str | None] = {}
         self._addresses: Counter[str] = Counter()
         self._work: set[asyncio.Task[Any]] = set()
         self._draining = False
         self._changed = asyncio.Event()
 
-    def admit(self, session: Connection, address: str) -> bool:
-        """Whether the session may go on; each one admitted must `leave`, or be succeeded."""
-        key = address_key(address)
-        if (
-            self._draining
-            or len(self._sessions) >= self._limit
-            or self._addresses[key] >= self._limit_per_address
-        ):
+    def admit(self, session: Connection, address: str | None) -> bool:
+        """Whether the session may go on; each one admitted must `leave`, or be succeeded.
+
+        An address of None is not known yet: once it is, the session leaves and is admitted anew.
+        """
+        key = None if address is None else address_key(address)
+        crowded = key is not None and self._addresses[key] >= self._limit_per_address
+        if self._draining or crowded or len(self._sessions) >= self._limit:
             metrics.SESSIONS_TURNED_AWAY.inc()
             return False
         self._sessions[session] = key
-        self._addresses[key] += 1
+        if key is not None:
+            self._addresses[key] += 1
         metrics.SESSIONS.inc()
         return True
 
     def hand_over(self, session: Connection, successor: Connection) -> bool:
         """The successor takes the session's place; False if the session has left."""
-        key = self._sessions.pop(session, None)
-        if key is None:
+        if session not in self._sessions:
             return False
-        self._sessions[successor] = key
+        self._sessions[successor] = self._sessions.pop(session)
         return True
 
     def leave(self, session: Connection) -> None:
         """Forgets the session; does nothing for one that has no place."""
-        key = self._sessions.pop(session, None)
-        if key is None:
+        if session not in self._sessions:
             return
+        key = self._sessions.pop(session)
         metrics.SESSIONS.dec()
-        self._addresses[key] -= 1
-        if not self._addresses[key]:
-            del self._addresses[key]
+        if key is not None:
+            self._addresses[key] -= 1
+            if not self._addresses[key]:
+                del self._addresses[key]
         self._changed.set()
 
     async def carry_out(self, work: Coroutine[Any, Any, T]) -> T:

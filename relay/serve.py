@@ -19,7 +19,7 @@ from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.problems import ConfigError, Problem, bind_mend
 from relay.service import Door, Service, Submission
-from relay.settings import ListenSettings, Settings
+from relay.settings import ListenSettings, Settings, SmtpSettings
 from relay.site import Site, open_site
 from relay.tls import Tls, Unusable
 from relay.upstream import UpstreamHost
@@ -113,9 +113,10 @@ async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> 
         drafts=site.drafts,
     )
     stack.push_async_callback(connections.drain, DRAIN_SECONDS)
+    tls = _tls(smtp)
     for each in smtp.listen:
         try:
-            listener = listen(bind(each.address, each.port), service, _door(each, settings))
+            listener = listen(bind(each.address, each.port), service, _door(each, tls))
         except OSError as error:
             raise _unusable("smtp.listen", each.address, each.port, error) from None
         stack.callback(listener.close)
@@ -123,18 +124,23 @@ async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> 
             log.info("relay listens", address=taken.getsockname()[0], port=taken.getsockname()[1])
 
 
-def _door(listener: ListenSettings, settings: Settings) -> Door:
-    certificate, key = settings.smtp.certificate, settings.smtp.key
-    if listener.tls == "none" or certificate is None or key is None:
-        return Door(allow_plain_auth=listener.allow_plain_auth)
+def _tls(smtp: SmtpSettings) -> Tls | None:
+    """The certificate that all listeners share; None if none of them speaks TLS."""
+    spoken = any(each.tls != "none" for each in smtp.listen)
+    if not spoken or smtp.certificate is None or smtp.key is None:
+        return None
     try:
-        tls = Tls(certificate, key)
+        return Tls(smtp.certificate, smtp.key)
     except Unusable as unusable:
         raise ConfigError(None, Problem("smtp.certificate", str(unusable))) from None
+
+
+def _door(listener: ListenSettings, tls: Tls | None) -> Door:
     return Door(
-        tls=tls,
+        tls=None if listener.tls == "none" else tls,
         implicit=listener.tls == "implicit",
         allow_plain_auth=listener.allow_plain_auth,
+        proxies=listener.proxies,
     )
 
 

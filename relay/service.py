@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from collector.client import Networks
 from relay.auth import Auth
 from relay.connections import Connections
 from relay.drafts import BareNewline, Drafts
@@ -28,12 +29,14 @@ class Door:
     """What holds for the sessions of one listener.
 
     `tls` has the server's certificate, if there is one; `implicit` speaks TLS from the first
-    octet. `allow_plain_auth` offers AUTH without TLS: for loopback only.
+    octet. `allow_plain_auth` offers AUTH without TLS: for loopback only. Where there are `proxies`,
+    only they may connect, and each tells its client's address (relay/proxy.py).
     """
 
     tls: Tls | None = None
     implicit: bool = False
     allow_plain_auth: bool = False
+    proxies: Networks = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

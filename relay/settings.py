@@ -85,6 +85,7 @@ class ListenSettings(Table):
     port: Port = 1587
     tls: Literal["none", "starttls", "implicit"] = "none"
     allow_plain_auth: bool = False
+    proxies: tuple[Network, ...] = ()
 
     @model_validator(mode="after")
     def _passwords_stay_private(self) -> Self:

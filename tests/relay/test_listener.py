@@ -22,14 +22,17 @@ import trustme
 import uvloop
 from relays import HOSTNAME, PATIENCE, RawClient, Relay, client_tls, door_tls, running_relay, until
 
+from collector.client import read_networks
 from relay.arrival import Arrival, plain_address
 from relay.connections import Connections
 from relay.listener import Listener, bind, listen
+from relay.proxy import SIGNATURE
 from relay.service import Door
 from relay.smtpd import SubmissionServer
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 NOBODY = 9  # where no upstream listens: nothing is sent here
+LOOPBACK, ELSEWHERE = read_networks(["127.0.0.0/8"]), read_networks(["192.0.2.0/24"])
 Run = Callable[[Coroutine[Any, Any, None]], None]
 Start = Callable[..., AbstractAsyncContextManager[Relay]]
 
@@ -53,6 +56,9 @@ def start(store_template: Path, tmp_path: Path, authority: trustme.CA) -> Start:
         "plain": Door(allow_plain_auth=True),
         "starttls": Door(tls=tls),
         "implicit": Door(tls=tls, implicit=True),
+        "proxied": Door(allow_plain_auth=True, proxies=LOOPBACK),
+        "proxied implicit": Door(tls=tls, implicit=True, proxies=LOOPBACK),
+        "proxied from elsewhere": Door(allow_plain_auth=True, proxies=ELSEWHERE),
     }
 
     @asynccontextmanager
@@ -162,6 +168,131 @@ def test_a_broken_handshake_leaves_nothing_but_a_word_in_the_log(
     ]
     assert "Traceback" not in caplog.text
     assert "never retrieved" not in caplog.text
+
+
+# --- proxies --------------------------------------------------------------------------------------
+
+
+def line(address: str) -> bytes:
+    return b"PROXY TCP4 %b 198.51.100.1 4096 587\r\n" % address.encode()
+
+
+@pytest.mark.parametrize(
+    ("header", "peer", "auth"),
+    [
+        (line("192.0.2.7"), "192.0.2.7", False),
+        (line("127.0.0.3"), "127.0.0.3", True),
+        (b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n", "192.0.2.7", False),
+        (b"PROXY UNKNOWN\r\n", "127.0.0.1", True),
+        (SIGNATURE + b"\x20\0\0\0", "127.0.0.1", True),
+    ],
+)
+def test_a_session_is_its_clients(
+    run: Run, start: Start, header: bytes, peer: str, auth: bool
+) -> None:
+    """In the limits, and where a password may be said without TLS."""
+
+    async def test() -> None:
+        async with start() as relay, await RawClient.connect(relay.ports["proxied"]) as client:
+            await client.send(header)
+            assert (await client.reply()).startswith("220 ")
+            assert list(relay.service.connections._addresses) == [peer]
+            assert ("AUTH" in await client.ask("EHLO client.example.com")) == auth
+
+    run(test())
+
+
+def test_what_follows_the_header_is_the_clients(
+    run: Run, start: Start, authority: trustme.CA
+) -> None:
+    def greeting(port: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
+            sock.send(line("192.0.2.7"), socket.MSG_MORE)  # leaves together with what comes next
+            tls = client_tls(authority)
+            with tls.wrap_socket(sock, server_hostname=HOSTNAME) as client:
+                return client.recv(100)
+
+    async def test() -> None:
+        async with start() as relay:
+            port = relay.ports["proxied implicit"]
+            assert (await asyncio.to_thread(greeting, port)).startswith(b"220 ")
+
+    run(test())
+
+
+def test_a_proxys_clients_are_limited_each_by_its_own_address(run: Run, start: Start) -> None:
+    async def test() -> None:
+        async with start(limit_per_address=1) as relay:
+            clients = [await RawClient.connect(relay.ports["proxied"]) for _ in range(3)]
+            for number, client, code in zip((1, 2, 1), clients, (220, 220, 421), strict=True):
+                await client.send(line(f"192.0.2.{number}"))
+                assert (await client.reply()).startswith(f"{code} ")
+            assert counted(relay) == 2
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("door", "octets", "event"),
+    [
+        ("proxied", b"EHLO client.example.com\r\n", "proxy refused"),
+        ("proxied implicit", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\0", "proxy refused"),
+        ("proxied", b"PROXY TCP4 ", "proxy refused"),
+        ("proxied from elsewhere", line("192.0.2.7"), "client refused"),
+    ],
+)
+def test_who_is_no_proxy_is_told_nothing(
+    run: Run,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    door: str,
+    octets: bytes,
+    event: str,
+) -> None:
+    monkeypatch.setattr("relay.arrival.PROXY_TIMEOUT", 0.2)
+
+    async def test() -> None:
+        async with start() as relay:
+            client = await RawClient.connect(relay.ports[door])
+            await client.send(octets)
+            assert await client.line() == ""
+            assert counted(relay) == 0
+
+    with structlog.testing.capture_logs() as logs:
+        run(test())
+    assert [each["event"] for each in logs] == [event]
+
+
+def test_a_proxy_that_says_nothing_is_counted_and_then_closed(
+    run: Run, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with start(limit=1) as relay:
+            silent = await RawClient.connect(relay.ports["proxied"])
+            await until(lambda: counted(relay) == 1)
+            assert relay.service.connections._addresses.total() == 0
+            async with await RawClient.connect(relay.ports["proxied"]) as second:
+                assert (await second.reply()).startswith("421 ")
+            silent.writer.close()  # as a proxy does that only looks whether we are there
+            await until(lambda: counted(relay) == 0)
+            monkeypatch.setattr("relay.arrival.PROXY_TIMEOUT", 0.05)
+            third = await RawClient.connect(relay.ports["proxied"])
+            assert await third.line() == ""
+
+    with structlog.testing.capture_logs() as logs:
+        run(test())
+    assert [each["problem"] for each in logs] == ["no whole header came in time"]
+
+
+def test_a_stopping_server_waits_for_no_proxy(run: Run, start: Start) -> None:
+    async def test() -> None:
+        async with start() as relay:
+            silent = await RawClient.connect(relay.ports["proxied"])
+            await until(lambda: counted(relay) == 1)
+            await relay.service.connections.drain(PATIENCE)
+            assert await silent.line() == ""
+
+    run(test())
 
 
 # --- ends -----------------------------------------------------------------------------------------
