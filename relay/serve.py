@@ -1,23 +1,27 @@
 """`serve`: a site with its doors open, until a signal closes them.
 
 On SIGTERM or SIGINT it stops listening, lets the mail that is on its way arrive (at most
-`DRAIN_SECONDS`), stores the hits that are waiting, and returns.
+`DRAIN_SECONDS`), stores the hits that are waiting, and returns. On SIGHUP it reads the certificate
+again.
 """
 
 import asyncio
 import signal
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from collector.app import build_runner
 from relay.auth import Accounts, Auth
+from relay.certificate import read_certificate
 from relay.connections import Connections
 from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.problems import ConfigError, Problem, bind_mend
+from relay.reloading import Reloading
 from relay.service import Door, Service, Submission
 from relay.settings import ListenSettings, Settings, SmtpSettings
 from relay.site import Site, open_site
@@ -36,8 +40,11 @@ async def serve(settings: Settings) -> None:
     store cannot.
     """
     stopped = asyncio.Event()
+    reloading = Reloading()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, reloading.ask)
     async with AsyncExitStack() as stack:
         site = await stack.enter_async_context(
             open_site(
@@ -55,7 +62,8 @@ async def serve(settings: Settings) -> None:
             )
         )
         await _open_collector(stack, site, settings)
-        await _open_relay(stack, site, settings)
+        await _open_relay(stack, site, settings, reloading)
+        stack.callback(loop.create_task(reloading.run()).cancel)
         log.info("ready")
         await stopped.wait()
         log.info("stopping")
@@ -94,7 +102,9 @@ async def _open_collector(stack: AsyncExitStack, site: Site, settings: Settings)
         log.info("collector listens", address=taken[0], port=taken[1])
 
 
-async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> None:
+async def _open_relay(
+    stack: AsyncExitStack, site: Site, settings: Settings, reloading: Reloading
+) -> None:
     smtp = settings.smtp
     connections = Connections(
         limit=smtp.max_connections, limit_per_address=smtp.max_connections_per_address
@@ -114,6 +124,8 @@ async def _open_relay(stack: AsyncExitStack, site: Site, settings: Settings) -> 
     )
     stack.push_async_callback(connections.drain, DRAIN_SECONDS)
     tls = _tls(smtp)
+    if tls:
+        reloading.add("certificate", partial(_reload_certificate, tls, settings.hostname))
     for each in smtp.listen:
         try:
             listener = listen(bind(each.address, each.port), service, _door(each, tls))
@@ -133,6 +145,16 @@ def _tls(smtp: SmtpSettings) -> Tls | None:
         return Tls(smtp.certificate, smtp.key)
     except Unusable as unusable:
         raise ConfigError(None, Problem("smtp.certificate", str(unusable))) from None
+
+
+async def _reload_certificate(tls: Tls, hostname: str) -> dict[str, object]:
+    """Judged first, as a client would, and off the loop: that takes two handshakes."""
+    try:
+        found = await asyncio.to_thread(read_certificate, tls.certificate, tls.key, hostname)
+        tls.reload()
+    except Unusable as unusable:
+        raise ConfigError(None, Problem("smtp.certificate", str(unusable))) from None
+    return {"days_left": found.days_left, "objection": found.objection}
 
 
 def _door(listener: ListenSettings, tls: Tls | None) -> Door:

@@ -27,12 +27,13 @@ class Tls:
     """A certificate and its key, in files that may be replaced. Raises Unusable."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
-        self._files = (certificate, key)
+        self.certificate = certificate
+        self.key = key
         self.context = server_context(certificate, key)
 
     def reload(self) -> None:
         """Takes what is in the files now. Raises Unusable: then the old one stays."""
-        self.context = server_context(*self._files)
+        self.context = server_context(self.certificate, self.key)
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:

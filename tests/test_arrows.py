@@ -16,6 +16,7 @@ ABOVE = {
     "relay.config",
     "relay.demo",
     "relay.problems",
+    "relay.reloading",
     "relay.serve",
     "relay.settings",
 }

@@ -87,7 +87,7 @@ async def check_certificate(settings: Settings) -> AsyncIterator[Finding]:
         return
     left = f"smtp.certificate: {smtp.certificate} lasts for {found.days_left} days"
     if found.days_left < EXPIRES_SOON:
-        yield Finding("warning", f"{left}: renew it, then restart")
+        yield Finding("warning", f"{left}: renew it, then send SIGHUP")
     else:
         yield Finding("ok", left)
     if found.objection:
