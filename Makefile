@@ -57,7 +57,7 @@ versions: ## the tests that need no programs, on every other Python here
 version: $(VENV)/.dev
 	$(BIN)/$(PYTEST) $(PURE) -q
 
-clients: $(VENV)/.dev ## every mail program with every letter (fetches more of them)
+clients: $(VENV)/.clients ## every mail program with every letter (fetches more of them)
 	$(BIN)/python tests/system/fetch.py --clients
 	$(BIN)/$(PYTEST) tests/clients
 
@@ -107,6 +107,10 @@ $(VENV)/.run: $(VENV)/.made pyproject.toml
 $(VENV)/.dev: $(VENV)/.made pyproject.toml
 	$(BIN)/pip install --quiet --editable . --group test --group lint
 	touch $(VENV)/.run $@
+
+$(VENV)/.clients: $(VENV)/.dev
+	$(BIN)/pip install --quiet --group clients
+	touch $@
 
 $(VENV)/.fuzz: $(VENV)/.dev
 	$(BIN)/pip install --quiet --group fuzz

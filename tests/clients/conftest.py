@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clients.letters import TO, Letter, check_content, check_octets
-from clients.programs import CLIENTS, DOORS, Programs, Way
+from clients.letters import LETTERS, TO, Letter, check_content, check_octets, check_words
+from clients.programs import CLIENTS, DOORS, ClientFailed, Programs, Way
 from e2e.house import ANA, Certificates, Letterbell, Sink, settings
 
 
@@ -65,12 +66,37 @@ def send_and_check(
 
     def send_and_check(name: str, letter: Letter) -> None:
         client = CLIENTS[name]
-        client.send(way, letter, programs)
+        copy = client.send(way, letter, programs)
         kept = house[1].next_mail()
         assert (kept.mail_from, kept.recipients) == (ANA, [TO])
         assert (kept.tls, kept.login) == (True, True)
-        (check_octets if client.whole else check_content)(letter, kept.content)
-        asked = {each.upper() for each in kept.dsn if not each.startswith("ORCPT")}
-        assert asked == {each.upper() for each in client.dsn}
+        match client.does:
+            case "carries":
+                check_octets(letter, letter.raw(), kept.content)
+            case "writes":
+                check_content(letter, kept.content)
+            case "edits":
+                assert copy
+                check_octets(letter, copy, kept.content)
+                check_words(letter, kept.content)
+        asked = sorted(each.upper() for each in kept.dsn if not each.startswith("ORCPT="))
+        assert len(asked) == len(client.dsn)
+        for each, wanted in zip(asked, sorted(client.dsn), strict=True):
+            assert each.startswith(wanted.upper())
 
     return send_and_check
+
+
+@pytest.fixture
+def send_with_wrong_password(
+    house: tuple[Letterbell, Sink], way: Way, programs: Programs
+) -> Callable[[str], None]:
+    """`send_with_wrong_password(client)`: the client tells what the relay said of it."""
+
+    def send_with_wrong_password(name: str) -> None:
+        with house[0].smtp():  # a success forgives what others guessed wrong
+            pass
+        with pytest.raises(ClientFailed, match=CLIENTS[name].refused):
+            CLIENTS[name].send(replace(way, password="wrong"), LETTERS["plain"], programs)
+
+    return send_with_wrong_password

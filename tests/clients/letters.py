@@ -1,5 +1,6 @@
 """The four letters that each client sends, and what of them must arrive."""
 
+import re
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -76,32 +77,53 @@ LETTERS = {
 }
 
 
-def check_octets(letter: Letter, arrived: bytes) -> None:
-    """A mail that the client took as a whole is the same octet for octet, but for what we do."""
-    check_tracking(letter, compare(letter.raw(), arrived, BASE))
+def check_octets(letter: Letter, sent: bytes, arrived: bytes) -> None:
+    """The mail that the client had is the same octet for octet, but for what we do."""
+    check_tracking(letter, compare(sent, arrived, BASE))
 
 
 def check_content(letter: Letter, arrived: bytes) -> None:
     """A mail that the client wrote says what it was given."""
     mail = BytesParser(policy=default).parsebytes(our_received(arrived)[1])
-    assert mail["Subject"] == letter.subject
-    assert [each.addr_spec for each in mail["From"].addresses] == [ANA]
-    assert [each.addr_spec for each in mail["To"].addresses] == [TO]
     assert isinstance(mail, EmailMessage)
-    body = mail.get_body(("html",) if letter.html else ("plain",))
-    assert body is not None
-    assert body.get_content_type() == letter.media_type
-    came = _lines(body.get_content())
+    check_envelope(letter, mail)
+    came = _lines(_body(letter, mail))
     found = Findings()
     if letter.html:
         compare_html(_lines(letter.body).encode(), came.encode(), "utf-8", BASE, found)
     else:
         assert came == _lines(letter.body)
     check_tracking(letter, found)
-    files = [part.get_content() for part in mail.iter_attachments()]
-    assert files == ([] if letter.attachment is None else [letter.attachment])
-    if files:
-        assert [part.get_filename() for part in mail.iter_attachments()] == [FILE_NAME]
+
+
+def check_words(letter: Letter, arrived: bytes) -> None:
+    """A mail that the client's editor laid out anew has the same words and files."""
+    mail = BytesParser(policy=default).parsebytes(our_received(arrived)[1])
+    assert isinstance(mail, EmailMessage)
+    check_envelope(letter, mail)
+    came, given = (re.sub(r"<[^>]*>", "", each) for each in (_body(letter, mail), letter.body))
+    assert came.split() == given.split()
+
+
+def check_envelope(letter: Letter, mail: EmailMessage) -> None:
+    """Who wrote what about what to whom, and the files."""
+    assert mail["Subject"] == letter.subject
+    assert [each.addr_spec for each in mail["From"].addresses] == [ANA]
+    assert [each.addr_spec for each in mail["To"].addresses] == [TO]
+    files = [part for part in mail.iter_attachments() if part.get_filename()]
+    if letter.attachment is None:
+        assert not files
+    else:
+        assert [(FILE_NAME, letter.attachment)] == [
+            (part.get_filename(), part.get_content()) for part in files
+        ]
+
+
+def _body(letter: Letter, mail: EmailMessage) -> str:
+    body = mail.get_body(("html",) if letter.html else ("plain",))
+    assert body is not None
+    assert body.get_content_type() == letter.media_type
+    return str(body.get_content())
 
 
 def check_tracking(letter: Letter, found: Findings) -> None:

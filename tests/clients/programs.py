@@ -8,9 +8,12 @@ import json
 import smtplib
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import pytest
@@ -30,12 +33,7 @@ class Way:
     port: int
     authority: Path
     folder: Path
-    login: str = ANA
     password: str = PASSWORD
-
-    def wrong(self, client: str) -> "Way":
-        """With a login that is each client's own: nobody waits for others' failures."""
-        return replace(self, login=f"{client}@example.com", password="wrong")
 
     def file(self, name: str, content: bytes) -> Path:
         path = self.folder / name
@@ -59,7 +57,13 @@ class ClientFailed(Exception):  # noqa: N818 - named for what happened
     """What the client printed when it gave up."""
 
 
-def execute(way: Way, *command: str | Path, stdin: Path | None = None, **environment: str) -> str:
+def execute(
+    way: Way,
+    *command: str | Path,
+    stdin: Path | None = None,
+    patience: float = PATIENCE,
+    **environment: str,
+) -> str:
     """The command's output; all of it in the failure if it fails."""
     with (stdin or Path("/dev/null")).open("rb") as source:
         done = subprocess.run(
@@ -69,7 +73,7 @@ def execute(way: Way, *command: str | Path, stdin: Path | None = None, **environ
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=PATIENCE,
+            timeout=patience,
             check=False,
             cwd=way.folder,
             env={"PATH": "/usr/bin:/bin", "HOME": str(way.folder), "LC_ALL": "C.UTF-8"}
@@ -91,7 +95,7 @@ def send_by_smtplib(way: Way, letter: Letter, _: Programs) -> None:
         if way.door == "starttls":
             client.starttls(context=context)
         try:
-            client.login(way.login, way.password)
+            client.login(ANA, way.password)
         except smtplib.SMTPAuthenticationError as error:
             raise ClientFailed(str(error)) from None
         asked = ["BODY=8BITMIME", "RET=HDRS", "ENVID=letter"]
@@ -101,7 +105,7 @@ def send_by_smtplib(way: Way, letter: Letter, _: Programs) -> None:
 def send_by_swaks(way: Way, letter: Letter, programs: Programs) -> None:
     tls = {"none": [], "starttls": ["--tls"], "implicit": ["--tls-on-connect"]}[way.door]
     verify = ["--tls-verify", "--tls-ca-path", str(way.authority)] if tls else []
-    login = ("--auth", "--auth-user", way.login, "--auth-password", way.password)
+    login = ("--auth", "--auth-user", ANA, "--auth-password", way.password)
     server = ("--server", "localhost", "--port", str(way.port), *tls, *verify)
     mail = way.file("mail.eml", letter.raw().removesuffix(b"\r\n"))  # swaks adds one
     envelope = ("--from", ANA, "--to", TO, "--data", f"@{mail}")
@@ -116,7 +120,7 @@ def send_by_msmtp(way: Way, letter: Letter, programs: Programs) -> None:
     execute(
         way,
         *(programs.program("msmtp"), "--host=localhost", f"--port={way.port}", *tls, *trust),
-        *(f"--auth={auth}", f"--user={way.login}", f"--passwordeval=echo '{way.password}'"),
+        *(f"--auth={auth}", f"--user={ANA}", f"--passwordeval=echo '{way.password}'"),
         *("--dsn-notify=success,failure", "--dsn-return=headers", f"--from={ANA}", TO),
         stdin=way.file("mail.eml", letter.raw()),
     )
@@ -129,7 +133,7 @@ def send_by_curl(way: Way, letter: Letter, programs: Programs) -> None:
     execute(
         way,
         *(programs.program("curl"), "--silent", "--show-error", "--url", url, *tls),
-        *("--cacert", way.authority, "--user", f"{way.login}:{way.password}"),
+        *("--cacert", way.authority, "--user", f"{ANA}:{way.password}"),
         *("--mail-from", ANA, "--mail-rcpt", TO),
         *("--upload-file", way.file("mail.eml", letter.raw())),
     )
@@ -137,7 +141,7 @@ def send_by_curl(way: Way, letter: Letter, programs: Programs) -> None:
 
 def send_by_s_nail(way: Way, letter: Letter, programs: Programs) -> None:
     scheme = {"none": "smtp", "starttls": "submission", "implicit": "submissions"}[way.door]
-    login = f"{quote(way.login, safe='')}:{quote(way.password, safe='')}"
+    login = f"{quote(ANA, safe='')}:{quote(way.password, safe='')}"
     settings = {
         "v15-compat": "yes",
         "mta": f"{scheme}://{login}@localhost:{way.port}",
@@ -192,7 +196,7 @@ def send_by_git(way: Way, letter: Letter, programs: Programs) -> None:
         *(programs.program("git"), "send-email", "--quiet", "--confirm=never", "--suppress-cc=all"),
         *("--no-validate", f"--from=Ana <{ANA}>", f"--to={TO}", "--smtp-server=localhost"),
         *(f"--smtp-server-port={way.port}", f"--smtp-encryption={encryption}"),
-        *(f"--smtp-ssl-cert-path={way.authority}", f"--smtp-user={way.login}"),
+        *(f"--smtp-ssl-cert-path={way.authority}", f"--smtp-user={ANA}"),
         *(
             f"--smtp-pass={way.password}",
             way.file("mail.eml", letter.raw().replace(b"\r\n", b"\n")),
@@ -212,14 +216,24 @@ def send_by_nodemailer(way: Way, letter: Letter, programs: Programs) -> None:
     execute(way, programs.program("node"), *script, NODE_PATH=str(modules))
 
 
+def send_by_thunderbird(way: Way, letter: Letter, programs: Programs) -> bytes:
+    programs.program("thunderbird")
+    if find_spec("marionette_driver") is None:
+        pytest.skip("marionette_driver is missing: `make clients` installs it")
+    script = (HERE / "thunderbird.py", as_json(way, letter))
+    copy = way.folder / "sent.eml"
+    execute(way, sys.executable, *script, copy, patience=3 * PATIENCE)
+    return copy.read_bytes()
+
+
 def as_json(way: Way, letter: Letter) -> str:
-    """The letter and its way, for the two scripts beside this file."""
+    """The letter and its way, for the scripts beside this file."""
     given = {
         "port": way.port,
         "secure": way.door == "implicit",
         "starttls": way.door == "starttls",
         "ca": str(way.authority),
-        "user": way.login,
+        "user": ANA,
         "password": way.password,
         "from": ANA,
         "to": TO,
@@ -234,25 +248,33 @@ def as_json(way: Way, letter: Letter) -> str:
 
 @dataclass(frozen=True)
 class Client:
-    """A mail program: whether it takes whole mails, what it asks of DSN, what it says of a 535."""
+    """A mail program: what it makes of a letter, what it says of a 535 ("" if it asks a person),
+    and what of DSN it asks for.
 
-    send: Callable[[Way, Letter, Programs], None]
-    whole: bool
-    dsn: tuple[str, ...]
+    It `carries` whole mails, `writes` one of what it is given, or `edits`: lays the text out anew,
+    and shows what it has sent.
+    """
+
+    send: Callable[[Way, Letter, Programs], bytes | None]
+    does: Literal["carries", "writes", "edits"]
     refused: str
+    dsn: tuple[str, ...] = ()
 
 
 NOTIFY = "NOTIFY=SUCCESS,FAILURE"
 CLIENTS = {
-    "smtplib": Client(send_by_smtplib, True, ("RET=HDRS", "ENVID=letter", NOTIFY), "535"),
-    "swaks": Client(send_by_swaks, True, (), "535"),
-    "msmtp": Client(send_by_msmtp, True, ("RET=HDRS", NOTIFY), "authentication failed"),
-    "curl": Client(send_by_curl, True, (), "Login denied"),
-    "s-nail": Client(send_by_s_nail, False, (), "535"),
-    "neomutt": Client(send_by_neomutt, False, ("RET=HDRS", NOTIFY), "authentication failed"),
-    "git": Client(send_by_git, False, (), r"5\.7\.8"),
-    "phpmailer": Client(send_by_phpmailer, False, (NOTIFY,), "Could not authenticate"),
-    "nodemailer": Client(send_by_nodemailer, False, ("RET=HDRS", "ENVID=letter", NOTIFY), "535"),
+    "smtplib": Client(send_by_smtplib, "carries", "535", ("RET=HDRS", "ENVID=letter", NOTIFY)),
+    "swaks": Client(send_by_swaks, "carries", "535"),
+    "msmtp": Client(send_by_msmtp, "carries", "authentication failed", ("RET=HDRS", NOTIFY)),
+    "curl": Client(send_by_curl, "carries", "Login denied"),
+    "s-nail": Client(send_by_s_nail, "writes", "535"),
+    "neomutt": Client(send_by_neomutt, "writes", "authentication failed", ("RET=HDRS", NOTIFY)),
+    "git": Client(send_by_git, "writes", r"5\.7\.8"),
+    "phpmailer": Client(send_by_phpmailer, "writes", "Could not authenticate", (NOTIFY,)),
+    "nodemailer": Client(send_by_nodemailer, "writes", "535", ("RET=HDRS", "ENVID=letter", NOTIFY)),
+    "thunderbird": Client(
+        send_by_thunderbird, "edits", "", ("RET=FULL", "ENVID=", f"{NOTIFY},DELAY")
+    ),
 }
 # Those that need nothing but Python.
 PURE = ("smtplib",)

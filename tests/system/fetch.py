@@ -31,7 +31,12 @@ FILES = {
     "/usr/share/perl5/Net/SSLeay.pm /usr/lib/*/perl5/5.*/Net/SSLeay.pm": "libnet-ssleay-perl",
     "/usr/share/fonts/truetype/*/*.ttf": "fonts-dejavu-core",
 }
-CLIENT_PROGRAMS = {"s-nail": "s-nail", "neomutt": "neomutt", "php": "php-cli"}
+CLIENT_PROGRAMS = {
+    "s-nail": "s-nail",
+    "neomutt": "neomutt",
+    "php": "php-cli",
+    "thunderbird": "thunderbird",
+}
 CLIENT_FILES = {
     "/usr/share/php/libphp-phpmailer/autoload.php": "libphp-phpmailer",
     "/usr/lib/git-core/git-send-email": "git-email",
