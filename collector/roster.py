@@ -31,10 +31,10 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A sender and the hash of its password, which leaves this package never."""
+    """A sender and the hash of its password, which leaves this package never; None: it has none."""
 
     sender: Sender
-    password_hash: str
+    password_hash: str | None
 
 
 _SENDERS = (

@@ -67,7 +67,7 @@ sender = Table(
     Column("id", Integer, primary_key=True),
     Column("login", Text, nullable=False),
     Column("login_key", Text, nullable=False),  # the login case-folded: unique whatever its case
-    Column("password_hash", Text, nullable=False),  # argon2id, with its parameters
+    Column("password_hash", Text),  # argon2id, with its parameters; none: nobody may sign in by it
     Column("opens", Boolean, nullable=False),  # the sender's two toggles
     Column("clicks", Boolean, nullable=False),
     Column("sticky", Boolean, nullable=False),  # a choice for one message becomes the new default
@@ -84,6 +84,21 @@ sender_address = Table(
     Column("position", SmallInteger, nullable=False),  # the first one is shown
     Column("address", Text, nullable=False),
     PrimaryKeyConstraint("sender_id", "address"),
+)
+
+# A mail program or app of a sender's, with a password of its own: KEY-SECRET, made by us.
+device = Table(
+    "device",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False),  # finds the row, so that one hash is computed
+    Column("secret_hash", Text, nullable=False),  # argon2id
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("last_used_at_ms", BigInteger),  # to the hour
+    UniqueConstraint("sender_id", "name"),
+    UniqueConstraint("key"),
 )
 
 # Who is signed in to the pages. Only the hash of the cookie's value is kept.

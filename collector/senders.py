@@ -1,16 +1,15 @@
 """Senders: who may submit mail and sign in, the addresses they may send as, their toggles.
 
-Invariants. An unknown login costs as much as a wrong password. Of a checked password, nothing is
-remembered but a hash under a key that dies with this process. Rows are remembered for five
+Invariants. An unknown login costs as much as a wrong password. Rows are remembered for five
 seconds, so what the command line changes shows soon; what is changed here shows at once. While
 the store is away, a sender who is known stays known, so mail goes on.
 """
 
-import asyncio
 import secrets
 import time
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from typing import TypeVar
@@ -20,24 +19,30 @@ from sqlalchemy import Connection
 
 from collector import metrics, roster
 from collector.addresses import AddressRefused, normalise_all
-from collector.errors import StoreConflict, StoreError, StoreUnavailable
-from collector.passwords import Passwords, PasswordsBusy
+from collector.checks import Checks
+from collector.devices import Device, Devices, split_password
+from collector.errors import StoreConflict, StoreError
+from collector.memory import Rows
+from collector.passwords import PasswordsBusy
 from collector.roster import Account, Sender, SenderError
 from collector.store import Store, storable
 
-__all__ = ["MAX_LOGIN", "Sender", "SenderError", "Senders", "login_key"]
+__all__ = ["MAX_LOGIN", "Sender", "SenderError", "Senders", "SignedIn", "login_key"]
 
-VERIFIED_SECONDS = 60.0
-ROW_SECONDS = 5.0
-MAX_REMEMBERED = 10_000
 MAX_LOGIN = 255
 # Behind a login's last "+" these are a wish of the one who submits (relay/controls.py).
 WISHES = frozenset({"track", "no-track", "opens", "no-opens", "links", "no-links"})
 
-K = TypeVar("K")
-V = TypeVar("V")
 T = TypeVar("T")
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A sender, and which of its devices it was; None: the sender's own password."""
+
+    sender: Sender
+    device: Device | None = None
 
 
 class Senders:
@@ -45,31 +50,52 @@ class Senders:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._passwords = Passwords()
-        self._secret = secrets.token_bytes(32)
-        self._accounts: dict[int | str, tuple[float, Account]] = {}
-        self._generation = 0
-        self._verified: dict[bytes, float] = {}
-        self._checks: dict[bytes, asyncio.Task[bool]] = {}
+        self._checks = Checks()
+        self._accounts: Rows[int | str, Account] = Rows(self._read)
+        self.devices = Devices(store, self._checks)
 
     def close(self) -> None:
         """Lets the hashing threads go."""
-        self._passwords.close()
+        self._checks.close()
 
     async def authenticate(self, login: str, password: str) -> Sender | None:
-        """The sender whose login and password these are, if there is one and it is enabled.
+        """The sender whose login and own password these are, if there is one and it is enabled.
 
         Raises PasswordsBusy.
         """
-        account = await self._account(login_key(login))
-        accepted = await self._check(account, password)
-        metrics.SIGN_INS.labels("accepted" if accepted else "refused").inc()
-        return account.sender if account and accepted and account.sender.enabled else None
+        account = await self._accounts.get(login_key(login))
+        known = account.password_hash if account else None
+        renew = partial(self._rehash, account.sender.id if account else 0)
+        accepted = await self._checks.passes(password, known, renew)
+        return _let_in(account, accepted)
 
-    async def current(self, sender_id: int) -> Sender | None:
-        """The sender as of at most five seconds ago; None when it is gone or disabled."""
-        account = await self._account(sender_id)
-        return account.sender if account and account.sender.enabled else None
+    async def authenticate_device(
+        self, login: str, password: str, *, own_password: bool = True
+    ) -> SignedIn | None:
+        """As a mail program signs in: with an app password, or the sender's own where that may be.
+
+        Raises PasswordsBusy.
+        """
+        written = split_password(password)
+        if written is None:
+            sender = await self.authenticate(login, password) if own_password else None
+            return SignedIn(sender) if sender else None
+        account = await self._accounts.get(login_key(login))
+        used = await self.devices.check(*written, account.sender.id if account else None)
+        known = _let_in(account, used is not None)
+        return SignedIn(known, used) if known else None
+
+    async def current(self, sender_id: int, device: Device | None = None) -> Sender | None:
+        """The sender as of at most five seconds ago; None when it is gone or disabled.
+
+        None as well when the device that it signed in with is revoked.
+        """
+        account = await self._accounts.get(sender_id)
+        if account is None or not account.sender.enabled:
+            return None
+        if device and not await self.devices.stands(device):
+            return None
+        return account.sender
 
     async def list(self) -> tuple[Sender, ...]:
         """All senders, disabled ones too, by login."""
@@ -179,24 +205,6 @@ class Senders:
         """Ends a session; nothing happens if there is none."""
         await self._store.write(partial(roster.delete_session, token_hash=_token_hash(token)))
 
-    async def _account(self, key: int | str) -> Account | None:
-        """By id or login key; remembered, and while the store is away remembered for longer."""
-        read_at, account = self._accounts.get(key, (0.0, None))
-        if account and time.monotonic() - read_at < ROW_SECONDS:
-            return account
-        generation = self._generation
-        try:
-            found = await self._read(key)
-        except StoreUnavailable:
-            if account is None:
-                raise
-            return account
-        if found is None:
-            self._accounts.pop(key, None)
-        elif generation == self._generation:  # nothing was changed here meanwhile
-            _remember(self._accounts, key, (time.monotonic(), found))
-        return found
-
     async def _read(self, key: int | str) -> Account | None:
         column = "id" if isinstance(key, int) else "login_key"
         rows = await self._store.read(roster.find_senders(**{column: key}))
@@ -207,35 +215,11 @@ class Senders:
         try:
             return await self._store.write(lambda connection: call(connection, *args))
         finally:
-            self._generation += 1
-            self._accounts.clear()
-
-    async def _check(self, account: Account | None, password: str) -> bool:
-        """Whether it is the account's password; equal questions at one time are asked once."""
-        known = account.password_hash if account else None
-        proof = self._proof(known, password)
-        if self._verified.get(proof, 0.0) > time.monotonic():
-            return True
-        check = self._checks.get(proof)
-        if check is None:
-            check = asyncio.create_task(self._verify(account, password, proof))
-            self._checks[proof] = check
-            check.add_done_callback(lambda _: self._checks.pop(proof, None))
-        return await asyncio.shield(check)
-
-    async def _verify(self, account: Account | None, password: str, proof: bytes) -> bool:
-        if account is None:
-            return await self._passwords.matches(password, None)
-        if not await self._passwords.matches(password, account.password_hash):
-            return False
-        _remember(self._verified, proof, time.monotonic() + VERIFIED_SECONDS)
-        if self._passwords.outdated(account.password_hash):
-            await self._rehash(account.sender.id, password)
-        return True
+            self._accounts.forget()
 
     async def _rehash(self, sender_id: int, password: str) -> None:
         try:
-            values = {"password_hash": await self._passwords.hash(password)}
+            values = {"password_hash": await self._checks.hash(password)}
             await self._change(roster.change_sender, sender_id, values)
         except (StoreError, SenderError, PasswordsBusy) as error:
             log.warning("password not rehashed", sender=sender_id, reason=str(error))
@@ -243,17 +227,12 @@ class Senders:
     async def _hash(self, password: str) -> str:
         if not password:
             raise SenderError("the password is empty; choose one")
-        return await self._passwords.hash(password)
-
-    def _proof(self, known: str | None, password: str) -> bytes:
-        asked = f"{known}\0{password}".encode("utf-8", "surrogatepass")
-        return blake2b(asked, key=self._secret).digest()
+        return await self._checks.hash(password)
 
 
-def _remember(memory: dict[K, V], key: K, value: V) -> None:
-    if len(memory) >= MAX_REMEMBERED:
-        memory.clear()
-    memory[key] = value
+def _let_in(account: Account | None, accepted: bool) -> Sender | None:
+    metrics.SIGN_INS.labels("accepted" if accepted else "refused").inc()
+    return account.sender if account and accepted and account.sender.enabled else None
 
 
 def login_key(login: str) -> str:

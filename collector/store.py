@@ -144,7 +144,13 @@ class Store:
             "new_reply": storable(outcome.reply),
             "taken_at_ms": outcome.at_ms if outcome.state == "delivered" else None,
         }
-        self._writer.post(Step(_UPDATE_OUTCOME, [row]), then)
+        self.post(_UPDATE_OUTCOME, row, then)
+
+    def post(
+        self, statement: Executable, row: dict[str, Any], then: Callable[[], None] | None = None
+    ) -> None:
+        """Runs a write some time soon, then calls `then`: never waits, never raises."""
+        self._writer.post(Step(statement, [row]), then)
 
 
 def storable(text: str) -> str:

@@ -17,15 +17,15 @@ from collector.errors import StoreError
 _one_at_a_time = Lock()
 
 
-def upgrade(path: Path) -> None:
+def upgrade(path: Path, revision: str = "head") -> None:
     """Brings the database up to today's schema, in one transaction. Blocking: run it in a thread.
 
-    Raises StoreError with the mend when the file is no database, is locked, or comes from a newer
-    version.
+    `revision` stops at an earlier schema. Raises StoreError with the mend when the file is no
+    database, is locked, or comes from a newer version.
     """
     try:
         with _one_at_a_time:
-            asyncio.run(_upgrade(path))
+            asyncio.run(_upgrade(path, revision))
     except CommandError as error:
         raise StoreError(
             f"the store {path} was written by a newer letterbell ({error}); "
@@ -35,21 +35,21 @@ def upgrade(path: Path) -> None:
         raise StoreError(f"the store {path} cannot be used: {_mend(str(error.orig))}") from error
 
 
-async def _upgrade(path: Path) -> None:
+async def _upgrade(path: Path, revision: str) -> None:
     engine = open_writer(path)
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_run)
+            await connection.run_sync(_run, revision)
     finally:
         await engine.dispose()
 
 
-def _run(connection: Connection) -> None:
+def _run(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _mend(reason: str) -> str:

@@ -46,6 +46,47 @@ def _by_name(constraints: object) -> list[str]:
     return sorted(str(sorted(each.items())) for each in listed)
 
 
+OLD_ROWS = """
+    INSERT INTO sender VALUES (1, 'Ana', 'ana', '$argon2id$old', 1, 0, 1, 1, 5);
+    INSERT INTO sender VALUES (2, 'ben', 'ben', '!', 0, 0, 0, 0, 6);
+    INSERT INTO sender_address VALUES (1, 0, 'ana@example.com');
+    INSERT INTO session VALUES (x'00', 1, 9);
+    INSERT INTO message VALUES (7, 1, 5, NULL, 0, 1, 1, 0, 0, NULL, NULL, 0, 0, NULL, NULL,
+                                'Hi', '[]', 'ana@example.com', '', NULL, '', '[]');
+    INSERT INTO agent VALUES (3, 'Mozilla');
+    INSERT INTO hit VALUES (4, 7, 5, 0, 0, NULL, 0, 'browser', NULL, 3);
+"""
+
+
+def test_all_rows_of_the_first_schema_come_along(database: Path) -> None:
+    """A table that is made anew may take those that refer to it with it."""
+    database.touch()
+    upgrade(database, "0001")
+    tables = ("sender", "sender_address", "session", "message", "agent", "hit")
+    with sqlite3.connect(database) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.executescript(OLD_ROWS)
+        before = {table: _rows(connection, table) for table in tables}
+    connection.close()
+    upgrade(database)
+    with sqlite3.connect(database) as connection:
+        connection.row_factory = sqlite3.Row
+        assert {table: _rows(connection, table) for table in tables} == before
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("UPDATE sender SET password_hash = NULL WHERE id = 2")
+        connection.execute("INSERT INTO device VALUES (1, 1, 'phone', 'k', '!', 5, NULL)")
+        connection.execute("DELETE FROM sender")
+        for table in ("sender_address", "session", "message", "hit", "device"):
+            assert _rows(connection, table) == []
+    connection.close()
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[dict[str, object]]:
+    return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+
+
 def test_a_second_time_changes_nothing(migrated: Path) -> None:
     with sqlite3.connect(migrated) as connection:
         connection.execute("INSERT INTO agent (text) VALUES ('kept')")

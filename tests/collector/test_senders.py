@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
-from collector import passwords
+from collector import memory, passwords
 from collector import senders as module
 from collector.errors import StoreUnavailable
 from collector.passwords import Passwords
@@ -231,7 +231,7 @@ async def test_who_hangs_up_does_not_fail_the_others(
 
 async def test_nothing_remembered_gives_the_password_away(senders: Senders, ana: Sender) -> None:
     await senders.authenticate("ana", "right")
-    assert "right" not in repr(vars(senders))
+    assert "right" not in repr([vars(senders), vars(senders._checks), vars(senders._accounts)])
 
 
 async def test_a_new_password(senders: Senders, ana: Sender) -> None:
@@ -322,13 +322,13 @@ async def test_a_known_sender_stays_known_while_the_store_is_away(
 async def test_memory_is_bounded(
     senders: Senders, ana: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
+    monkeypatch.setattr(memory, "MAX_REMEMBERED", 3)
     for number in range(5):
         await senders.add(f"sender {number}", "right", [])
         assert await senders.current(ana.id) == ana
         assert await senders.authenticate(f"sender {number}", "right")
-        assert len(senders._verified) <= 3
-        assert len(senders._accounts) <= 3
+        assert len(senders._checks._verified) <= 3
+        assert len(senders._accounts._rows) <= 3
 
 
 async def test_a_session(senders: Senders, ana: Sender, store: Store) -> None:
