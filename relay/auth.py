@@ -49,18 +49,21 @@ class Authority(Protocol):
     """Who can say whether credentials are right."""
 
     mechanisms: Mapping[bytes, Mechanism]
+    advice: bytes  # what one whose credentials are wrong is told besides
 
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """The identity, or None where they are wrong. Raises Refusal (454) if that is unknown."""
 
 
 class Accounts:
-    """Logins kept by us."""
+    """Logins kept by us: with an app password, or the sender's own unless those alone count."""
 
     mechanisms = PASSWORDS
 
-    def __init__(self, senders: Senders) -> None:
+    def __init__(self, senders: Senders, *, app_passwords_only: bool = False) -> None:
+        self.advice = b": an app password is wanted here" if app_passwords_only else b""
         self._senders = senders
+        self._own_password = not app_passwords_only
 
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """The identity, or None for an unknown login, a wrong password or a disabled sender.
@@ -74,12 +77,14 @@ class Accounts:
         except UnicodeDecodeError:
             return None
         try:
-            sender = await self._senders.authenticate(login, password)
+            signed_in = await self._senders.authenticate_device(
+                login, password, own_password=self._own_password
+            )
         except StoreUnavailable:
             raise Refusal(454, b"4.7.0 Logins cannot be checked just now; try again") from None
         except PasswordsBusy:
             raise Refusal(454, b"4.7.0 Too many logins at once; try again in a moment") from None
-        return Identity(sender=sender) if sender else None
+        return Identity(sender=signed_in.sender, device=signed_in.device) if signed_in else None
 
 
 class Auth:
@@ -93,6 +98,11 @@ class Auth:
     def mechanisms(self) -> Mapping[bytes, Mechanism]:
         """By name, in the order in which EHLO offers them."""
         return self._authority.mechanisms
+
+    @property
+    def advice(self) -> bytes:
+        """What one whose credentials are wrong is told besides."""
+        return self._authority.advice
 
     async def authenticate(self, credentials: Credentials, *, peer: str) -> Identity | None:
         """The identity, or None where the credentials are wrong.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from collector.devices import Device
 from collector.senders import Sender
 from relay.content import Content
 from relay.credentials import Credentials
@@ -64,10 +65,12 @@ def _stricter(one: bool | None, other: bool | None) -> bool | None:
 class Identity:
     """Who submits, and how that is known: a login of ours, the network, or upstream's word.
 
-    `wishes` are those of the login's suffix. `credentials` are there for upstream's logins alone.
+    `device` is the one whose app password it was, `wishes` are those of the login's suffix,
+    `credentials` are there for upstream's logins alone.
     """
 
     sender: Sender
+    device: Device | None = None
     how: Literal["account", "network", "upstream"] = "account"
     wishes: Wishes = Wishes()
     credentials: Credentials | None = field(default=None, repr=False)

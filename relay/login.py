@@ -46,7 +46,7 @@ class Login:
         log.warning("login refused", peer=self._peer)  # not the login: people type passwords there
         if self._failures >= MAX_BAD_LOGINS:
             raise Hangup(421, b"4.7.0 Too many wrong logins")
-        return Reply(535, b"5.7.8 Login or password is wrong")
+        return Reply(535, b"5.7.8 Login or password is wrong" + self._auth.advice)
 
     def forget(self) -> None:
         """The session begins anew, as it does after STARTTLS (RFC 3207 §4.2)."""

@@ -20,7 +20,7 @@ from collector.tokens import mint_message_id
 from relay import controls, metrics
 from relay.auth import check_author
 from relay.content import Content
-from relay.envelope import Copy, Envelope, Refusal, Reply, Wishes
+from relay.envelope import Copy, Envelope, Identity, Refusal, Reply, Wishes
 from relay.header import Field, read_fields, text_of, values
 from relay.log import mask
 from relay.policy import PlannedCopy, plan
@@ -81,7 +81,7 @@ class Pipeline:
             fields = read_fields(envelope.content.head)
             try:
                 check_loop(fields)
-                sender = await self._current(envelope.sender)
+                sender = await self._current(envelope.identity)
                 check_author(sender, fields)
             except Refusal:
                 metrics.MESSAGES.labels("rejected").inc()
@@ -167,17 +167,18 @@ class Pipeline:
         self._feed.publish(sent.sender_id, sent.message_id)
         return True
 
-    async def _current(self, sender: Sender) -> Sender:
+    async def _current(self, identity: Identity) -> Sender:
         """The sender with the toggles and addresses of now. Refuses (550) one who is gone.
 
         While the store is away, as it was at login: mail never waits for statistics.
         """
+        known = identity.sender
         try:
-            current = await self._senders.current(sender.id)
+            current = await self._senders.current(known.id, identity.device)
         except StoreUnavailable:
-            return sender
-        if current is None:
-            raise Refusal(550, b"5.7.1 This login was removed or disabled")
+            return known
+        if current is None or current.login != known.login:  # a new sender may have its number
+            raise Refusal(550, b"5.7.1 This login was removed, revoked or disabled")
         return current
 
     async def _remember(self, sender: Sender, wishes: Wishes) -> None:

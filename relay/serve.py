@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from collector.app import build_runner
-from relay.auth import Accounts, Auth
+from relay.auth import Accounts, Auth, Authority
 from relay.certificate import read_certificate
 from relay.connections import Connections
 from relay.drafts import Drafts
@@ -89,6 +89,10 @@ def upstream_host(settings: Settings) -> UpstreamHost:
     )
 
 
+def _authority(site: Site, settings: Settings) -> Authority:
+    return Accounts(site.senders, app_passwords_only=settings.auth.app_passwords_only)
+
+
 async def _open_collector(stack: AsyncExitStack, site: Site, settings: Settings) -> None:
     runner = build_runner(site.app)
     await runner.setup()
@@ -117,7 +121,7 @@ async def _open_relay(
             bare_newline=smtp.bare_newline,
             idle_timeout=smtp.idle_timeout,
         ),
-        auth=Auth(Accounts(site.senders), Guard()),
+        auth=Auth(_authority(site, settings), Guard()),
         accept=site.pipeline.accept,
         connections=connections,
         drafts=site.drafts,

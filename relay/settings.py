@@ -129,6 +129,10 @@ class SmtpSettings(Table):
         return self
 
 
+class AuthSettings(Table):
+    app_passwords_only: bool = False
+
+
 class UpstreamSettings(Table):
     host: Annotated[str, Field(min_length=1)]
     port: Annotated[int, Field(ge=1, le=65535)] = 587
@@ -221,6 +225,7 @@ class Settings(BaseSettings):
     )
 
     smtp: SmtpSettings
+    auth: AuthSettings
     upstream: UpstreamSettings
     http: HttpSettings
     store: StoreSettings

@@ -27,7 +27,7 @@ from collector.senders import Sender, Senders
 from collector.stats import MessageRow, Stats
 from collector.store import Store
 from collector.tokens import Key, Tokens
-from relay.auth import Accounts, Auth
+from relay.auth import Accounts, Auth, Authority
 from relay.connections import Connections
 from relay.drafts import Drafts
 from relay.guard import Guard
@@ -324,6 +324,7 @@ async def running_relay(
     *,
     doors: dict[str, Door] | None = None,
     connections: Connections | None = None,
+    authority: Callable[[Senders], Authority] = Accounts,
     guard: Guard | None = None,
     accept: Callable[[Pipeline], Any] = lambda pipeline: pipeline.accept,
     rewriting: dict[str, Any] | None = None,
@@ -353,7 +354,7 @@ async def running_relay(
     )
     service = Service(
         submission=Submission(hostname=HOSTNAME, **limits),
-        auth=Auth(Accounts(senders), guard or Guard()),
+        auth=Auth(authority(senders), guard or Guard()),
         accept=accept(pipeline),
         connections=connections or Connections(limit=100, limit_per_address=100),
         drafts=drafts,

@@ -3,20 +3,18 @@
 A running relay sees a change within five seconds.
 """
 
-import asyncio
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
-from collector.senders import Sender, SenderError, Senders
-from collector.store import Store
+from collector.senders import Senders
+from relay.commands.device import device
 from relay.commands.options import with_settings
+from relay.commands.roster import find_sender, show_table, use_senders
 from relay.settings import Settings
-
-T = TypeVar("T")
 
 
 def with_password(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,6 +51,9 @@ def sender() -> None:
     """Who may send: logins, passwords, addresses, toggles."""
 
 
+sender.add_command(device)
+
+
 @sender.command()
 @with_login
 @with_addresses
@@ -72,7 +73,7 @@ def add(
     """Add a sender. Without --address, LOGIN is the address to send as."""
     password = _choose_password(from_stdin, generate)
     tracking = settings.tracking
-    added = _run(
+    added = use_senders(
         settings,
         lambda senders: senders.add(
             login,
@@ -91,14 +92,11 @@ def add(
 def list_senders(settings: Settings) -> None:
     """List all senders."""
     rows: list[tuple[str, ...]] = [("LOGIN", "OPENS", "CLICKS", "STICKY", "STATE", "ADDRESSES")]
-    for each in _run(settings, Senders.list):
+    for each in use_senders(settings, Senders.list):
         toggles = ("on" if toggle else "off" for toggle in (each.opens, each.clicks, each.sticky))
         state = "enabled" if each.enabled else "disabled"
         rows.append((each.login, *toggles, state, " ".join(each.addresses)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    show_table(rows)
 
 
 @sender.command("set")
@@ -121,14 +119,14 @@ def set_sender(
         raise click.UsageError("nothing to set: give at least one option")
 
     async def change(senders: Senders) -> None:
-        found = await _find(senders, login)
+        found = await find_sender(senders, login)
         if addresses:
             await senders.set_addresses(found.id, addresses)
         if enabled is not None:
             await senders.set_enabled(found.id, enabled)
         await senders.set_tracking(found.id, **toggles)
 
-    _run(settings, change)
+    use_senders(settings, change)
     click.echo(f"Changed {login}.")
 
 
@@ -141,9 +139,9 @@ def passwd(settings: Settings, login: str, from_stdin: bool, generate: bool) -> 
     password = _choose_password(from_stdin, generate)
 
     async def change(senders: Senders) -> None:
-        await senders.set_password((await _find(senders, login)).id, password)
+        await senders.set_password((await find_sender(senders, login)).id, password)
 
-    _run(settings, change)
+    use_senders(settings, change)
     click.echo(f"Changed the password of {login}.")
     _show_generated(password, generate)
 
@@ -158,33 +156,10 @@ def remove(settings: Settings, login: str, yes: bool) -> None:
         click.confirm(f"Remove {login}, their messages and all hits?", abort=True)
 
     async def forget(senders: Senders) -> None:
-        await senders.remove((await _find(senders, login)).id)
+        await senders.remove((await find_sender(senders, login)).id)
 
-    _run(settings, forget)
+    use_senders(settings, forget)
     click.echo(f"Removed {login}.")
-
-
-def _run(settings: Settings, action: Callable[[Senders], Awaitable[T]]) -> T:
-    async def run() -> T:
-        store = await Store.open(settings.store.url)
-        senders = Senders(store)
-        try:
-            return await action(senders)
-        finally:
-            senders.close()
-            await store.close()
-
-    try:
-        return asyncio.run(run())
-    except SenderError as error:
-        raise click.ClickException(str(error)) from None
-
-
-async def _find(senders: Senders, login: str) -> Sender:
-    found = await senders.find(login)
-    if found is None:
-        raise click.ClickException(f"there is no sender {login!r}; `letterbell sender list`")
-    return found
 
 
 def _choose_password(from_stdin: bool, generate: bool) -> str:

@@ -4,6 +4,7 @@ explain has a file of its own; check, serve and --send with real peers are in te
 """
 
 import os
+import re
 import socket
 import stat
 from collections.abc import Callable
@@ -130,6 +131,41 @@ def test_store_that_is_none(configured: Run) -> None:
     told = configured("sender", "list", expect=1).stderr
     assert told.startswith("Error: ")
     assert "letterbell.db" in told
+
+
+def test_a_devices_life(configured: Run) -> None:
+    configured("sender", "add", "ana@example.com", "--generate")
+    made = configured("sender", "device", "add", "ANA@example.com", "Ana's phone").output
+    assert re.fullmatch(
+        r"Added the device Ana's phone of ANA@example.com\.\n"
+        r"App password, shown this once: [a-z2-7]{16}-[a-z2-7]{16}\n",
+        made,
+    )
+    told = configured("sender", "device", "list", "ana@example.com").output
+    assert re.fullmatch(
+        r"NAME +ADDED +LAST USED\nAna's phone +\d{4}-\d\d-\d\d \d\d:\d\d  never\n", told
+    )
+    assert made.split()[-1] not in told
+    again = configured("sender", "device", "add", "ana@example.com", "Ana's phone", expect=1)
+    assert 'Error: there is a device "Ana\'s phone" already' in again.stderr
+    assert "App password" not in again.output
+    configured("sender", "device", "revoke", "ana@example.com", "Ana's phone")
+    assert "phone" not in configured("sender", "device", "list", "ana@example.com").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("add", "nobody", "phone"), "there is no sender 'nobody'"),
+        (("list", "nobody"), "there is no sender 'nobody'"),
+        (("revoke", "nobody", "phone"), "there is no sender 'nobody'"),
+        (("revoke", "ana@example.com", "phone"), "there is no device 'phone'"),
+        (("add", "ana@example.com", ""), "'' is no name; use 1 to 100"),
+    ],
+)
+def test_devices_mistakes(configured: Run, arguments: tuple[str, ...], says: str) -> None:
+    configured("sender", "add", "ana@example.com", "--generate")
+    assert f"Error: {says}" in configured("sender", "device", *arguments, expect=1).stderr
 
 
 def findings(result: Result) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from argon2 import PasswordHasher
 from relays import PASSWORD, RawClient, Relay, Sink, running_relay, until
 
 from collector.passwords import Passwords
+from relay.auth import Accounts
 from relay.guard import Guard
 
 Start = Callable[..., AbstractAsyncContextManager[Relay]]
@@ -125,3 +127,42 @@ async def test_who_hangs_up_before_the_answer_has_guessed_as_well(
                     client.reset()
                     await until(lambda: not relay.service.connections._sessions)
         assert (await log_in(relay, "ana", PASSWORD)).startswith("421 4.7.0")
+
+
+async def send(client: RawClient) -> str:
+    """The reply to a mail of ana's."""
+    for line in ("MAIL FROM:<ana@example.com>", "RCPT TO:<bob@example.org>", "DATA"):
+        await client.ask(line)
+    return await client.ask(b"From: ana@example.com\r\n\r\nbody\r\n.")
+
+
+async def test_an_app_password_is_good_until_it_is_revoked(start: Start) -> None:
+    """Also for a session that is open already."""
+    async with start() as relay:
+        password = await relay.senders.devices.add(relay.ana.id, "phone")
+        assert (await log_in(relay, "ana", PASSWORD)).startswith("235 ")
+        async with await greeted(relay) as client:
+            assert (await client.ask(plain("ana", password))).startswith("235 ")
+            assert (await send(client)).startswith("250 ")
+            await relay.senders.devices.revoke(relay.ana.id, "phone")
+            assert await send(client) == "550 5.7.1 This login was removed, revoked or disabled"
+        assert await log_in(relay, "ana", password) == "535 5.7.8 Login or password is wrong"
+
+
+async def test_where_app_passwords_alone_count_the_own_one_is_told_so(start: Start) -> None:
+    async with start(authority=partial(Accounts, app_passwords_only=True)) as relay:
+        password = await relay.senders.devices.add(relay.ana.id, "phone")
+        assert (await log_in(relay, "ana", password)).startswith("235 ")
+        for login, wrong in (("ana", PASSWORD), ("nobody", PASSWORD), ("ana", "wrong")):
+            assert await log_in(relay, login, wrong) == (
+                "535 5.7.8 Login or password is wrong: an app password is wanted here"
+            )
+
+
+async def test_a_new_sender_with_an_old_number_is_not_who_logged_in(start: Start) -> None:
+    async with start() as relay, await greeted(relay) as client:
+        assert (await client.ask(plain("ana", PASSWORD))).startswith("235 ")
+        await relay.senders.remove(relay.ana.id)
+        eve = await relay.senders.add("eve", PASSWORD, ["ana@example.com"])
+        assert eve.id == relay.ana.id
+        assert (await send(client)).startswith("550 5.7.1 This login was removed")
