@@ -12,10 +12,13 @@ r"""Plays every *.txt of this folder against `letterbell serve`, octet for octet
     O: STARTTLS                   the server's last reply offers this; `O! STARTTLS`: it does not
     C: NOOP                       the client says this with CRLF; lines in a row go in one write
     C> part                       the same without CRLF
-    TLS                           the client goes over to TLS
+    TLS                           the client goes over to TLS; at the implicit door that comes
+                                  first, unless the dialogue says when (behind a PROXY header)
     CLOSED                        the server has closed the connection
+    CONNECT                       the client comes again
     U: RCPT TO:<b@example.com>    upstream has heard this line
     M: Subject: x                 upstream has this line in its last message
+    M~ Received: .*               upstream has a line in its last message that matches this
     N: 0                          upstream has had so many messages
 
 What the client and upstream say knows the escapes \r \n \0 \\ \xff, {base64 text}, and {x*100} for
@@ -24,6 +27,7 @@ repetition. Whatever a dialogue asks for, each 2xx, 4xx and 5xx has its enhanced
 
 import asyncio
 import base64
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,7 +39,7 @@ from relays import HOSTNAME, RawClient, Script, client_tls
 
 FOLDER = Path(__file__).parent
 ESCAPES = {"r": "\r", "n": "\n", "0": "\0", "\\": "\\"}
-LINE = re.compile(r"(S:|S~|S\*|O:|O!|C:|C>|U:|M:|N:|TLS|CLOSED) ?(.*)")
+LINE = re.compile(r"(S:|S~|S\*|O:|O!|C:|C>|U:|M:|M~|N:|TLS|CLOSED|CONNECT) ?(.*)")
 # What RFC 2034 §4 leaves without an enhanced code: the greeting, HELO and EHLO, and every 3xx.
 PLAIN_REPLY = re.compile(rf"3\d\d |(?:220|250)[ -]{re.escape(HOSTNAME)}\b")
 ENHANCED = re.compile(r"([245])\d\d[ -]\1\.\d{1,3}\.\d{1,3} \S.*")
@@ -92,12 +96,19 @@ class Dialogue:
 class Player:
     """Says the client's lines, checks the server's."""
 
-    def __init__(self, client: RawClient, script: Script, stage: Stage) -> None:
-        self.client = client
+    def __init__(self, dialogue: Dialogue, script: Script, stage: Stage) -> None:
+        self.dialogue = dialogue
         self.script = script
         self.stage = stage
         self.unsent = b""
         self.reply: list[str] = []  # the server's last, or as much of it as was heard
+
+    async def connect(self) -> None:
+        at_once = (
+            self.dialogue.door == "implicit" and "TLS" not in dict(self.dialogue.lines).values()
+        )
+        tls = client_tls(self.stage.authority) if at_once else None
+        self.client = await RawClient.connect(self.stage.port(self.dialogue.door), tls)
 
     async def play(self, line: str) -> None:
         match = LINE.fullmatch(line)
@@ -130,12 +141,23 @@ class Player:
             case "CLOSED":
                 heard = await self.client.line()
                 assert heard == "", f"expected the end, heard {heard!r}"
+            case "CONNECT":
+                await self.leave()
+                await self.connect()
             case "U:":
                 assert spoken(text) + b"\r\n" in self.script.lines, self.script.lines
             case "M:":
                 assert spoken(text) in self.script.messages[-1].split(b"\r\n")
+            case "M~":
+                lines = self.script.messages[-1].decode("utf-8", "replace").split("\r\n")
+                assert any(re.fullmatch(text, line) for line in lines), lines
             case "N:":
                 assert len(self.script.messages) == int(text)
+
+    async def leave(self) -> None:
+        self.client.writer.transport.abort()
+        with contextlib.suppress(OSError):  # how it ended is what the lines before are about
+            await self.client.writer.wait_closed()
 
     async def hear(self) -> str:
         """The server's next line; a reply that is whole is held against RFC 2034."""
@@ -166,14 +188,14 @@ def test_dialogue(
 
 
 async def play(dialogue: Dialogue, stage: Stage) -> None:
-    tls = client_tls(stage.authority) if dialogue.door == "implicit" else None
-    async with (
-        Script(**dialogue.upstream).running(stage.upstream.dup()) as script,
-        await RawClient.connect(stage.port(dialogue.door), tls) as client,
-    ):
-        player = Player(client, script, stage)
-        for number, line in dialogue.lines:
-            try:
-                await player.play(line)
-            except AssertionError as error:
-                raise AssertionError(f"{dialogue.name}, line {number}: {error}") from None
+    async with Script(**dialogue.upstream).running(stage.upstream.dup()) as script:
+        player = Player(dialogue, script, stage)
+        await player.connect()
+        try:
+            for number, line in dialogue.lines:
+                try:
+                    await player.play(line)
+                except AssertionError as error:
+                    raise AssertionError(f"{dialogue.name}, line {number}: {error}") from None
+        finally:
+            await player.leave()
