@@ -7,6 +7,7 @@ again.
 
 import asyncio
 import signal
+import socket
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -20,6 +21,7 @@ from relay.connections import Connections
 from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
+from relay.loopback import is_loopback
 from relay.problems import ConfigError, Problem, bind_mend
 from relay.reloading import Reloading
 from relay.service import Door, Service, Submission
@@ -32,9 +34,11 @@ log = structlog.get_logger()
 
 DRAIN_SECONDS = 30.0
 
+Handed = dict[str, list[socket.socket]]
 
-async def serve(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT.
+
+async def serve(settings: Settings, handed: Handed | None = None) -> None:
+    """Runs until SIGTERM or SIGINT. `handed` are sockets that listeners call theirs by name.
 
     Raises `ConfigError` where an address or certificate cannot be used, `StoreError` where the
     store cannot.
@@ -62,7 +66,7 @@ async def serve(settings: Settings) -> None:
             )
         )
         await _open_collector(stack, site, settings)
-        await _open_relay(stack, site, settings, reloading)
+        await _open_relay(stack, site, settings, reloading, handed or {})
         stack.callback(loop.create_task(reloading.run()).cancel)
         log.info("ready")
         await stopped.wait()
@@ -107,7 +111,7 @@ async def _open_collector(stack: AsyncExitStack, site: Site, settings: Settings)
 
 
 async def _open_relay(
-    stack: AsyncExitStack, site: Site, settings: Settings, reloading: Reloading
+    stack: AsyncExitStack, site: Site, settings: Settings, reloading: Reloading, handed: Handed
 ) -> None:
     smtp = settings.smtp
     connections = Connections(
@@ -132,12 +136,33 @@ async def _open_relay(
         reloading.add("certificate", partial(_reload_certificate, tls, settings.hostname))
     for each in smtp.listen:
         try:
-            listener = listen(bind(each.address, each.port), service, _door(each, tls))
+            listener = listen(_sockets(each, handed), service, _door(each, tls))
         except OSError as error:
             raise _unusable("smtp.listen", each.address, each.port, error) from None
         stack.callback(listener.close)
         for taken in listener.sockets:
             log.info("relay listens", address=taken.getsockname()[0], port=taken.getsockname()[1])
+    for name, unused in handed.items():
+        log.warning("a socket is not used", name=name, mend="name it in a [[smtp.listen]] table")
+        for sock in unused:
+            sock.close()
+
+
+def _sockets(listener: ListenSettings, handed: Handed) -> list[socket.socket]:
+    """Bound as the listener says, or taken from those that were handed over."""
+    name = listener.socket
+    if name is None:
+        return bind(listener.address, listener.port)
+    if name not in handed:
+        names = ", ".join(map(repr, handed)) or "none"
+        mend = f"start by a socket unit with FileDescriptorName={name} (handed over: {names})"
+        raise ConfigError(None, Problem(f"smtp.listen: there is no socket {name!r}", mend))
+    sockets = handed.pop(name)
+    for address in (sock.getsockname()[0] for sock in sockets):
+        if listener.allow_plain_auth and not is_loopback(address):
+            mend = f"with allow_plain_auth passwords would go to {address} in clear"
+            raise ConfigError(None, Problem(f"smtp.listen: socket {name!r}", mend))
+    return sockets
 
 
 def _tls(smtp: SmtpSettings) -> Tls | None:

@@ -83,9 +83,19 @@ class Table(BaseModel):
 class ListenSettings(Table):
     address: str = "127.0.0.1"
     port: Port = 1587
+    socket: Annotated[str, Field(pattern=r"^[!-9;-~]{1,255}$")] | None = None
     tls: Literal["none", "starttls", "implicit"] = "none"
     allow_plain_auth: bool = False
     proxies: tuple[Network, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_opened_once(self) -> Self:
+        if self.socket is not None and self.model_fields_set & {"address", "port"}:
+            raise ValueError(
+                "socket is opened by systemd, at the address and port of its unit: "
+                "leave out address and port, or socket"
+            )
+        return self
 
     @model_validator(mode="after")
     def _passwords_stay_private(self) -> Self:

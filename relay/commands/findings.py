@@ -4,7 +4,6 @@ Nothing is changed and nothing is made, so it may run beside the relay and as an
 """
 
 import os
-import socket
 import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from collector.engine import database_file
 from collector.errors import StoreError
 from collector.store import Store
 from relay.certificate import read_certificate
+from relay.descriptors import allowed, needed
+from relay.listener import bind
 from relay.loopback import is_loopback
 from relay.problems import bind_mend
 from relay.serve import upstream_host
@@ -57,22 +58,48 @@ async def check_store(settings: Settings) -> AsyncIterator[Finding]:
 
 async def check_ports(settings: Settings) -> AsyncIterator[Finding]:
     """Takes every address for a moment."""
-    wanted = [("smtp.listen", each.address, each.port) for each in settings.smtp.listen]
+    bound = [each for each in settings.smtp.listen if each.socket is None]
+    wanted = [("smtp.listen", each.address, each.port) for each in bound]
     for name, address, port in [*wanted, ("http", settings.http.address, settings.http.port)]:
         where = f"{name}: {address} port {port}"
         try:
-            _bind(address, port)
+            for sock in bind(address, port):
+                sock.close()
             yield Finding("ok", f"{where} can be had")
         except OSError as error:
             yield Finding("problem", f"{where}: {bind_mend(error)}")
 
 
-def _bind(address: str, port: int) -> None:
-    found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    for family, kind, protocol, _, place in found:
-        with socket.socket(family, kind, protocol) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(place)
+async def check_listeners(settings: Settings) -> AsyncIterator[Finding]:
+    """What of [[smtp.listen]] is allowed, and seldom what was meant."""
+    for each in settings.smtp.listen:
+        if each.socket is not None:
+            yield Finding("note", f"smtp.listen: socket {each.socket!r} comes from systemd")
+        for network in each.proxies:
+            if not network.prefixlen:
+                yield Finding(
+                    "warning",
+                    f"smtp.listen: proxies = {network} lets everyone say who they are: "
+                    "name the proxies' own addresses",
+                )
+        if each.proxies and each.tls == "none":
+            yield Finding(
+                "warning",
+                "smtp.listen: behind proxies nobody of another machine can log in without TLS: "
+                'use tls = "starttls" or "implicit", and let the proxy pass it through',
+            )
+
+
+async def check_files(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether so many connections can be open at once."""
+    connections = settings.smtp.max_connections
+    wanted = needed(connections=connections, upstream=settings.upstream.connections)
+    if wanted > allowed():
+        yield Finding(
+            "warning",
+            f"smtp.max_connections: {connections} of them may have {wanted} files open, and "
+            f"{allowed()} are allowed: raise LimitNOFILE= (ulimit -n), or lower it",
+        )
 
 
 async def check_certificate(settings: Settings) -> AsyncIterator[Finding]:
@@ -148,6 +175,8 @@ async def check_upstream(settings: Settings) -> AsyncIterator[Finding]:
 CHECKS = (
     check_store,
     check_ports,
+    check_listeners,
+    check_files,
     check_certificate,
     check_upstream,
     check_public_url,

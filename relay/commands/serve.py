@@ -1,10 +1,14 @@
 """`letterbell serve`: runs the relay and the collector until told to stop."""
 
+import os
+
 import click
 
 from relay import log
+from relay.activation import ActivationError, inherited
 from relay.commands.loop import run
 from relay.commands.options import with_settings
+from relay.descriptors import raise_limit
 from relay.serve import serve as run_site
 from relay.settings import Settings
 
@@ -12,6 +16,11 @@ from relay.settings import Settings
 @click.command()
 @with_settings
 def serve(settings: Settings) -> None:
-    """Run the relay and the collector until SIGTERM or SIGINT."""
+    """Run the relay and the collector until SIGTERM or SIGINT; SIGHUP renews the certificate."""
     log.configure(level=settings.log.level, form=settings.log.format)
-    run(run_site(settings))
+    raise_limit()
+    try:
+        sockets = inherited(os.environ)
+    except ActivationError as error:
+        raise click.ClickException(f"a socket that was handed over: {error}") from None
+    run(run_site(settings, sockets))

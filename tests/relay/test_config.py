@@ -199,6 +199,17 @@ SAYS = {
             'use tls = "starttls" or "implicit", or a loopback address'
         ),
     ),
+    "opened twice": (
+        LEAST + '[[smtp.listen]]\nsocket = "submission"\nport = 587\nallow_plain_auth = true\n',
+        (
+            "smtp.listen[0]: socket is opened by systemd, at the address and port of its unit: "
+            "leave out address and port, or socket"
+        ),
+    ),
+    "no socket's name": (
+        LEAST + '[[smtp.listen]]\nsocket = "a:b"\nallow_plain_auth = true\n',
+        "smtp.listen[0].socket = 'a:b': ",
+    ),
     "nobody could sign in": (
         LEAST + '[[smtp.listen]]\naddress = "0.0.0.0"\n',
         (
