@@ -6,6 +6,7 @@ r"""Plays every *.txt of this folder against `letterbell serve`, octet for octet
     ! max_size 2000               a setting of [smtp]; of another table: `! tracking.opens false`,
                                   of every listener: `! listen.NAME …`
     ! upstream RCPT 550 5.1.1 no  what upstream replies to a command ("." is the end of a message)
+    ! device phone                ana has a device of this name; {device phone} is its password
     S: 250 2.1.0                  the server's next line begins so
     S~ 451 .* [0-9a-f]{8}         the server's next line matches this from its begin to its end
     S* 250                        the server's next reply: each of its lines begins so
@@ -35,6 +36,8 @@ from pathlib import Path
 
 import pytest
 from dialogues.stage import Setting, Stage, as_toml
+from e2e.house import run
+from logs import remember
 from relays import HOSTNAME, RawClient, Script, client_tls
 
 FOLDER = Path(__file__).parent
@@ -67,6 +70,7 @@ class Dialogue:
     alone: bool = False
     settings: tuple[Setting, ...] = ()
     upstream: dict[str, str] = field(default_factory=dict)
+    devices: list[str] = field(default_factory=list)
     lines: list[tuple[int, str]] = field(default_factory=list)
 
     @classmethod
@@ -85,6 +89,8 @@ class Dialogue:
                 self.door = value
             case "alone":
                 self.alone = True
+            case "device":
+                self.devices.append(value)
             case "upstream":
                 verb, reply = value.split(" ", 1)
                 self.upstream[verb] = spoken(reply).decode("utf-8", "surrogateescape")
@@ -96,10 +102,13 @@ class Dialogue:
 class Player:
     """Says the client's lines, checks the server's."""
 
-    def __init__(self, dialogue: Dialogue, script: Script, stage: Stage) -> None:
+    def __init__(
+        self, dialogue: Dialogue, script: Script, stage: Stage, devices: dict[str, str]
+    ) -> None:
         self.dialogue = dialogue
         self.script = script
         self.stage = stage
+        self.devices = devices  # name -> password
         self.unsent = b""
         self.reply: list[str] = []  # the server's last, or as much of it as was heard
 
@@ -114,6 +123,8 @@ class Player:
         match = LINE.fullmatch(line)
         assert match, f"not a line of a dialogue: {line}"
         kind, text = match.groups()
+        for name, password in self.devices.items():
+            text = text.replace(f"{{device {name}}}", password)
         if kind in ("C:", "C>"):
             self.unsent += spoken(text) + (b"\r\n" if kind == "C:" else b"")
             return
@@ -184,12 +195,20 @@ PARAMETERS = [
 def test_dialogue(
     dialogue: Dialogue, set_stage: Callable[[tuple[Setting, ...], bool], Stage]
 ) -> None:
-    asyncio.run(play(dialogue, set_stage(dialogue.settings, dialogue.alone)))
+    stage = set_stage(dialogue.settings, dialogue.alone)
+    devices = {name: add_device(stage, name) for name in dialogue.devices}
+    asyncio.run(play(dialogue, stage, devices))
 
 
-async def play(dialogue: Dialogue, stage: Stage) -> None:
+def add_device(stage: Stage, name: str) -> str:
+    """Its password, as it is shown this once."""
+    told = run("sender", "device", "add", "ana", name, config=stage.relay.config).stdout
+    return remember(told.split()[-1])
+
+
+async def play(dialogue: Dialogue, stage: Stage, devices: dict[str, str]) -> None:
     async with Script(**dialogue.upstream).running(stage.upstream.dup()) as script:
-        player = Player(dialogue, script, stage)
+        player = Player(dialogue, script, stage, devices)
         await player.connect()
         try:
             for number, line in dialogue.lines:
