@@ -1,4 +1,5 @@
-"""Reads the settings: one TOML file, the environment over it, secrets from files of their own.
+"""Reads the settings: one TOML file, the environment over it, secrets from files of their own
+or from systemd's credentials.
 
 `load` answers with settings that are right in every part, or raises a `ConfigError`. Paths in
 the file are relative to the file's folder, those in the environment to the working directory.
@@ -54,8 +55,9 @@ def load(path: Path) -> Settings:
         _refuse_readable(f"{path} holds secrets and", path)
     _anchor(tables, path.parent)
     environment = Environment(Settings)()
+    merged = _merged(_with_secrets(tables), _with_secrets(environment))
     try:
-        return Settings(**_merged(_with_secrets(tables), _with_secrets(environment)))
+        return Settings(**_with_credentials(merged))
     except ValidationError as error:
         raise ConfigError(path, *problems_in(error)) from None
 
@@ -120,8 +122,26 @@ def _with_secrets(tables: Tables) -> Tables:
             mend = f"keep one of {key} and {key}_file"
             raise ConfigError(None, Problem(f"{name}.{key} is set twice", mend))
         secret = _read_secret(f"{name}.{key}_file", Path(str(table.pop(f"{key}_file"))))
-        table[key] = secret.split() if key == "keys" else secret
+        table[key] = _parted(key, secret)
     return tables
+
+
+def _with_credentials(tables: Tables) -> Tables:
+    """The tables with the secrets that stand nowhere else: systemd's credentials of their names."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder is None:
+        return tables
+    for name, key in SECRETS:
+        table = _table(tables, name)
+        path = Path(folder, f"{name}.{key}")
+        if key not in table and path.exists():
+            table[key] = _parted(key, _read_secret(f"the credential {path.name}", path))
+    return tables
+
+
+def _parted(key: str, secret: str) -> str | list[str]:
+    """A secret as its setting wants it: several keys stand in a file with space between them."""
+    return secret.split() if key == "keys" else secret
 
 
 def _read_secret(setting: str, path: Path) -> str:

@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) or name == "CREDENTIALS_DIRECTORY":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -120,6 +120,36 @@ def test_secret_files_of_the_environment_replace_the_files_secret(
     monkeypatch.setenv("LETTERBELL_TOKENS__KEYS_FILE", "keys")
     write(tmp_path / "keys", f"9:{'b' * 30}\n{KEY}\n", 0o640)
     assert [key.id for key in load(write(config, LEAST)).tokens.parsed] == [9, 7]
+
+
+def test_systemds_credentials_are_what_stands_nowhere_else(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    write(folder / "upstream.password", "with a space \n", 0o440)
+    write(folder / "tokens.keys", f"9:{'b' * 30}\n{KEY}\n", 0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    text = UPSTREAM + 'user = "u"\n' + HTTP
+    settings = load(write(config, text))
+    assert settings.upstream.password is not None
+    assert settings.upstream.password.get_secret_value() == "with a space "
+    assert [key.id for key in settings.tokens.parsed] == [9, 7]
+    assert [key.id for key in load(write(config, text + KEYS)).tokens.parsed] == [7]
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__PASSWORD", "the environment's")
+    password = load(write(config, text)).upstream.password
+    assert password is not None
+    assert password.get_secret_value() == "the environment's"
+
+
+def test_a_credential_that_is_none(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    write(tmp_path / "tokens.keys", "\n")
+    assert "the credential tokens.keys is empty" in refusal(config, UPSTREAM + HTTP)
+    (tmp_path / "tokens.keys").unlink()
+    assert "tokens.keys is missing" in refusal(config, UPSTREAM + HTTP)
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o606])
