@@ -85,6 +85,11 @@ class Senders:
         known = _let_in(account, used is not None)
         return SignedIn(known, used) if known else None
 
+    async def of_login(self, login: str) -> Sender | None:
+        """The enabled sender with this login, as of at most five seconds ago."""
+        account = await self._accounts.get(login_key(login))
+        return account.sender if account and account.sender.enabled else None
+
     async def current(self, sender_id: int, device: Device | None = None) -> Sender | None:
         """The sender as of at most five seconds ago; None when it is gone or disabled.
 

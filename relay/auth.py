@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from collector.errors import StoreUnavailable
 from collector.passwords import PasswordsBusy
 from collector.senders import Sender, Senders
+from relay import controls
 from relay.credentials import Credentials, Password
 from relay.envelope import Identity, Refusal
 from relay.guard import Guard
 from relay.header import Field, addresses_of, values
+from relay.networks import Networks
 from relay.sasl import PASSWORDS, Mechanism
 
 
@@ -90,7 +93,8 @@ class Accounts:
 class Auth:
     """What all sessions ask who somebody is."""
 
-    def __init__(self, authority: Authority, guard: Guard) -> None:
+    def __init__(self, authority: Authority, guard: Guard, networks: Networks) -> None:
+        self.networks = networks
         self._authority = authority
         self._guard = guard
 
@@ -109,7 +113,8 @@ class Auth:
 
         Raises Refusal (454) where that is unknown, Hangup (421) for one who is to wait.
         """
-        login = credentials.login.decode("utf-8", "replace")
+        login, wishes = controls.of_login(credentials.login.decode("utf-8", "surrogateescape"))
+        credentials = replace(credentials, login=login.encode("utf-8", "surrogateescape"))
         async with self._guard.turn(peer):
             self._guard.check(peer, login)
             try:
@@ -117,8 +122,8 @@ class Auth:
             except asyncio.CancelledError:  # the client has gone; it is not to be free of charge
                 self._guard.fail(peer, login)
                 raise
-            if identity:
-                self._guard.succeed(peer, login)
-            else:
+            if identity is None:
                 self._guard.fail(peer, login)
-            return identity
+                return None
+            self._guard.succeed(peer, login)
+            return replace(identity, wishes=wishes)

@@ -15,7 +15,7 @@ MAX_BAD_LOGINS = 5
 
 
 class Login:
-    """One session's. `identity` is None until AUTH has succeeded."""
+    """One session's. `identity` is None until AUTH has succeeded, or `who` was asked."""
 
     def __init__(self, auth: Auth, *, peer: str, may_log_in: Callable[[], bool]) -> None:
         self.identity: Identity | None = None
@@ -23,6 +23,18 @@ class Login:
         self._peer = peer
         self._may_log_in = may_log_in
         self._failures = 0
+        self._network_login = auth.networks.login_of(peer)
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether nothing is known of the client: neither a login nor its network."""
+        return self.identity is None and self._network_login is None
+
+    async def who(self) -> Identity | None:
+        """Who the client is: as it logged in, else as its network says. Raises Refusal (451)."""
+        if self.identity is None and self._network_login is not None:
+            self.identity = await self._auth.networks.identity(self._network_login)
+        return self.identity
 
     def offers(self) -> bytes | None:
         """EHLO's line; None where no password may be said now."""
@@ -32,15 +44,16 @@ class Login:
         """Does what AUTH says. Raises Refusal, and Hangup for the last wrong login it hears."""
         name, _, initial = argument.partition(b" ")
         mechanism = self._auth.mechanisms.get(name.upper())
-        if self.identity:
+        if self.identity and self.identity.how != "network":
             return Reply(503, b"5.5.1 AUTH comes once")
         if not self._may_log_in():
             return Reply(538, b"5.7.11 Encryption is required: STARTTLS first")
         if mechanism is None:
             return Reply(504, b"5.5.4 Mechanisms are " + b", ".join(self._auth.mechanisms))
         credentials = await mechanism.read(initial.strip(b" "), ask)
-        self.identity = await self._auth.authenticate(credentials, peer=self._peer)
-        if self.identity:
+        identity = await self._auth.authenticate(credentials, peer=self._peer)
+        if identity:
+            self.identity = identity
             return Reply(235, b"2.7.0 Authenticated")
         self._failures += 1
         log.warning("login refused", peer=self._peer)  # not the login: people type passwords there

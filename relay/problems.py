@@ -68,6 +68,9 @@ def _problem(details: ErrorDetails) -> Problem:
             return Problem(f"{name} is an unknown key", _nearest(location))
         case "model_type":
             mend = "should be a table"
+        case "value_error" if not location:  # a rule between tables names them itself
+            what, _, mend = str(details["ctx"]["error"]).partition(": ")
+            return Problem(what, mend)
         case "value_error":
             mend = str(details["ctx"]["error"])
         case _:

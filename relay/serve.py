@@ -22,6 +22,7 @@ from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.loopback import is_loopback
+from relay.networks import Networks
 from relay.problems import ConfigError, Problem, bind_mend
 from relay.reloading import Reloading
 from relay.service import Door, Service, Submission
@@ -97,6 +98,10 @@ def _authority(site: Site, settings: Settings) -> Authority:
     return Accounts(site.senders, app_passwords_only=settings.auth.app_passwords_only)
 
 
+def _networks(site: Site, settings: Settings) -> Networks:
+    return Networks(site.senders, [(each.network, each.sender) for each in settings.auth.network])
+
+
 async def _open_collector(stack: AsyncExitStack, site: Site, settings: Settings) -> None:
     runner = build_runner(site.app)
     await runner.setup()
@@ -125,7 +130,7 @@ async def _open_relay(
             bare_newline=smtp.bare_newline,
             idle_timeout=smtp.idle_timeout,
         ),
-        auth=Auth(_authority(site, settings), Guard()),
+        auth=Auth(_authority(site, settings), Guard(), _networks(site, settings)),
         accept=site.pipeline.accept,
         connections=connections,
         drafts=site.drafts,

@@ -90,6 +90,11 @@ class Session:
         """Who the client is, once that is known."""
         return self._login.identity
 
+    @property
+    def is_strangers(self) -> bool:
+        """Whether nothing is known of the client."""
+        return self._login.is_stranger
+
     def reset(self) -> None:
         """Forgets the transaction."""
         self._transaction = None
@@ -155,9 +160,9 @@ class Session:
         return await self._wire.line()
 
     async def mail(self, argument: bytes) -> Reply:
-        identity = self.identity
         if not self._client_name:
             return Reply(503, b"5.5.1 EHLO first")
+        identity = await self._login.who()
         if identity is None:
             first = b"" if self._may_log_in else b": STARTTLS first, then AUTH"
             return Reply(530, b"5.7.0 Authentication is required" + first)

@@ -104,11 +104,6 @@ class ListenSettings(Table):
                 f"with allow_plain_auth passwords would go to {self.address} in clear:"
                 ' use tls = "starttls" or "implicit", or a loopback address'
             )
-        if self.tls == "none" and not self.allow_plain_auth:
-            raise ValueError(
-                'nobody could sign in with tls = "none": use "starttls" or "implicit", '
-                "or a loopback address and allow_plain_auth = true"
-            )
         return self
 
 
@@ -139,8 +134,14 @@ class SmtpSettings(Table):
         return self
 
 
+class NetworkSettings(Table):
+    network: Network
+    sender: Annotated[str, Field(min_length=1)]
+
+
 class AuthSettings(Table):
     app_passwords_only: bool = False
+    network: tuple[NetworkSettings, ...] = ()
 
 
 class UpstreamSettings(Table):
@@ -242,6 +243,16 @@ class Settings(BaseSettings):
     tokens: TokenSettings
     tracking: TrackingSettings
     log: LogSettings
+
+    @model_validator(mode="after")
+    def _somebody_can_send(self) -> Self:
+        for number, listen in enumerate(self.smtp.listen):
+            if listen.tls == "none" and not listen.allow_plain_auth and not self.auth.network:
+                raise ValueError(
+                    f'smtp.listen[{number}]: nobody could sign in with tls = "none": use "starttls"'
+                    ' or "implicit", or a loopback address and allow_plain_auth = true'
+                )
+        return self
 
     @property
     def hostname(self) -> str:

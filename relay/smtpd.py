@@ -170,7 +170,7 @@ class SubmissionServer(SMTP):
             self._wire.received,
             waiting=self._wire.waiting,
             in_message=self._session.stage == "message",
-            signed_in=self._session.identity is not None,
+            signed_in=not self._session.is_strangers,
         )
         if not again:
             self._goodbye(b"421 4.4.2 Nothing came for too long\r\n")

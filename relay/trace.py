@@ -35,9 +35,10 @@ def received(envelope: Envelope, *, hostname: str, id: str, show_client: bool) -
 
 
 def protocol(envelope: Envelope) -> str:
-    """The `with` keyword of RFC 3848 and RFC 6531 §4.3; the sender is always authenticated."""
+    """The `with` keyword of RFC 3848 and RFC 6531 §4.3: by TLS or not, by AUTH or by network."""
     base = "UTF8SMTP" if b"SMTPUTF8" in envelope.parameters else "ESMTP"
-    return base + ("S" if envelope.client.tls else "") + "A"
+    by_auth = envelope.identity.how != "network"
+    return base + ("S" if envelope.client.tls else "") + ("A" if by_auth else "")
 
 
 @lru_cache(maxsize=8)  # a second sees many mails

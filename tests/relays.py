@@ -32,6 +32,7 @@ from relay.connections import Connections
 from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
+from relay.networks import Network, Networks
 from relay.pipeline import Pipeline
 from relay.rewriting import Rewriting
 from relay.service import Door, Service, Submission
@@ -326,6 +327,7 @@ async def running_relay(
     connections: Connections | None = None,
     authority: Callable[[Senders], Authority] = Accounts,
     guard: Guard | None = None,
+    networks: Sequence[tuple[Network, str]] = (),
     accept: Callable[[Pipeline], Any] = lambda pipeline: pipeline.accept,
     rewriting: dict[str, Any] | None = None,
     show_client: bool = False,
@@ -354,7 +356,7 @@ async def running_relay(
     )
     service = Service(
         submission=Submission(hostname=HOSTNAME, **limits),
-        auth=Auth(authority(senders), guard or Guard()),
+        auth=Auth(authority(senders), guard or Guard(), Networks(senders, networks)),
         accept=accept(pipeline),
         connections=connections or Connections(limit=100, limit_per_address=100),
         drafts=drafts,

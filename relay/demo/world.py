@@ -28,6 +28,7 @@ from relay.demo.witness import Witness
 from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
+from relay.networks import Networks
 from relay.service import Door, Service, Submission
 from relay.site import Site, open_site
 from relay.upstream import UpstreamHost
@@ -108,7 +109,7 @@ async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, 
     """The port that the relay listens on."""
     service = Service(
         submission=Submission(hostname=HOSTNAME),
-        auth=Auth(Accounts(site.senders), Guard()),
+        auth=Auth(Accounts(site.senders), Guard(), Networks(site.senders)),
         accept=Witness(site.pipeline, demo).accept,
         connections=Connections(limit=100, limit_per_address=100),
         drafts=site.drafts,

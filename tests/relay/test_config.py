@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.config import ConfigError, find, load
-from relay.settings import PREFIX, SECRETS, ListenSettings, Settings
+from relay.settings import PREFIX, SECRETS, ListenSettings, NetworkSettings, Settings
 
 KEY = "7:" + "q" * 43
 KEYS = f'[tokens]\nkeys = ["{KEY}"]\n'
@@ -60,8 +60,8 @@ def test_example_documents_every_setting_and_no_other() -> None:
     documented = set()
     table = ""
     for line in EXAMPLE.read_text().splitlines():
-        if line.startswith("["):
-            table = line.strip("[]")
+        if line.lstrip("#").startswith("["):
+            table = line.strip("#[]")
         elif (name := line.lstrip("#").partition(" = ")[0]).isidentifier() and " = " in line:
             documented.add((table, name))
     known = {
@@ -69,9 +69,20 @@ def test_example_documents_every_setting_and_no_other() -> None:
         for table, field in Settings.model_fields.items()
         for name in field.annotation.model_fields  # type: ignore[union-attr]
     }
-    listen = {("smtp.listen", name) for name in ListenSettings.model_fields}
+    repeated = {("smtp.listen", name) for name in ListenSettings.model_fields}
+    repeated |= {("auth.network", name) for name in NetworkSettings.model_fields}
     files = {(table, f"{key}_file") for table, key in SECRETS}
-    assert documented == (known - {("smtp", "listen")}) | listen | files
+    assert documented == (known - {("smtp", "listen"), ("auth", "network")}) | repeated | files
+
+
+def test_an_outer_address_without_tls_is_for_networks_alone(config: Path) -> None:
+    outside = '[[smtp.listen]]\naddress = "0.0.0.0"\n'
+    network = '[[auth.network]]\nnetwork = "10.0.0.0/8"\nsender = "app"\n'
+    settings = load(write(config, LEAST + outside + network))
+    assert str(settings.auth.network[0].network) == "10.0.0.0/8"
+    assert "with allow_plain_auth passwords would go" in refusal(
+        config, LEAST + outside + "allow_plain_auth = true\n" + network
+    )
 
 
 def test_environment_goes_over_the_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,9 @@ from relays import PASSWORD, RawClient, Relay, Sink, running_relay, until
 
 from collector.passwords import Passwords
 from relay.auth import Accounts
+from relay.envelope import Envelope, Reply, Wishes
 from relay.guard import Guard
+from relay.pipeline import Pipeline
 
 Start = Callable[..., AbstractAsyncContextManager[Relay]]
 
@@ -166,3 +168,24 @@ async def test_a_new_sender_with_an_old_number_is_not_who_logged_in(start: Start
         eve = await relay.senders.add("eve", PASSWORD, ["ana@example.com"])
         assert eve.id == relay.ana.id
         assert (await send(client)).startswith("550 5.7.1 This login was removed")
+
+
+async def test_a_suffix_is_the_logins_wish_and_no_second_login(start: Start) -> None:
+    seen: list[Envelope] = []
+
+    def keep(pipeline: Pipeline) -> Callable[[Envelope], Awaitable[Reply]]:
+        async def accept(envelope: Envelope) -> Reply:
+            seen.append(envelope)
+            return await pipeline.accept(envelope)
+
+        return accept
+
+    async with start(accept=keep, guard=Guard(clock=Clock())) as relay:
+        async with await greeted(relay) as client:
+            assert (await client.ask(plain("ana+no-opens", PASSWORD))).startswith("235 ")
+            assert (await send(client)).startswith("250 ")
+        assert seen[0].identity.wishes == Wishes(opens=False)
+        assert seen[0].sender.login == "ana"
+        for login in ("ana", "ana+no-opens", "ana+links", "ANA+track", "ana"):
+            assert (await log_in(relay, login, "wrong")).startswith("535 ")
+        assert (await log_in(relay, "ana+no-links", PASSWORD)).startswith("421 4.7.0")

@@ -33,6 +33,11 @@ def test_it_says_by_whom_how_and_when_and_nothing_of_the_client() -> None:
     )
 
 
+def test_a_client_without_a_login_is_no_authenticated_one() -> None:
+    by_network = replace(ENVELOPE, identity=Identity(sender=ANA, how="network"))
+    assert b" with ESMTPS id " in trace(by_network)
+
+
 def test_it_shows_the_client_where_that_is_wished() -> None:
     assert trace(ENVELOPE, show_client=True).startswith(
         b"Received: from laptop.home ([192.0.2.7])\r\n\tby relay.example.com"
