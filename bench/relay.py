@@ -6,44 +6,24 @@ alternate, medians are told, and what counts is the ratio of one run: see README
 
 import argparse
 import os
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import load
 import newsletter
 import uvloop
-
-HERE = Path(__file__).parent
-PASSWORD = "correct horse battery"
-TRACKED, UNTRACKED = "tracked@example.com", "untracked@example.com"
-TICKS = os.sysconf("SC_CLK_TCK")
-
-CONFIG = """
-[[smtp.listen]]
-port = {smtp}
-allow_plain_auth = true
-[upstream]
-host = "127.0.0.1"
-port = {sink}
-tls = "none"
-connections = {connections}
-[http]
-port = {http}
-public_url = "https://t.example.com"
-[tokens]
-keys = ["1:{key}"]
-[log]
-format = "json"
-"""
+from running import (
+    PASSWORD,
+    TRACKED,
+    UNTRACKED,
+    cpu_seconds,
+    free_ports,
+    relay,
+    rss_mib,
+    sink,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +59,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="letterbell-bench-") as folder,
         sink(ports[0]),
-        relay(Path(folder), ports, options.connections) as pid,
+        relay(Path(folder), ports, connections=options.connections) as pid,
     ):
         print(f"{options.connections} connections, {options.mails} mails a round,")
         print(f"medians of {options.rounds} rounds, {os.cpu_count()} cores\n")
@@ -135,80 +115,6 @@ def send(
     result = uvloop.run(load.run(task, warmed_up=warmed_up))
     spent += cpu_seconds(pid) if pid else 0.0
     return Round(result.rate, result.percentile(0.5), result.percentile(0.99), spent * 1000 / mails)
-
-
-@contextmanager
-def sink(port: int) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, HERE / "sink.py", str(port)])
-    try:
-        wait_for(port)
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def relay(folder: Path, ports: list[int], connections: int) -> Iterator[int]:
-    """`letterbell serve` with its own store and two senders; its process id."""
-    config = folder / "letterbell.toml"
-    config.touch(0o600)
-    config.write_text(
-        CONFIG.format(
-            sink=ports[0], smtp=ports[1], http=ports[2], key="k" * 43, connections=connections
-        )
-    )
-    command = [sys.executable, "-m", "relay"]
-    for login, toggles in ((TRACKED, []), (UNTRACKED, ["--no-opens", "--no-clicks"])):
-        add = ["sender", "add", login, "--address", "ana@example.com", "--password-stdin"]
-        subprocess.run(
-            [*command, *add, *toggles, "--config", str(config)],
-            input=PASSWORD + "\n",
-            text=True,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-    with (folder / "log").open("w") as log:
-        serve = [*command, "serve", "--config", str(config)]
-        process = subprocess.Popen(serve, stderr=log)
-        try:
-            wait_for(ports[1])
-            yield process.pid
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def rss_mib(pid: int, which: str) -> int:
-    """A process's memory: "RSS" now, "HWM" at its highest."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    [line] = [line for line in status.splitlines() if line.startswith(f"Vm{which}:")]
-    return int(line.split()[1]) // 1024
-
-
-def free_ports(count: int) -> list[int]:
-    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in servers]
-    for server in servers:
-        server.close()
-    return ports
-
-
-def wait_for(port: int) -> None:
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    sys.exit(f"nothing listens on port {port}")
 
 
 def read_options() -> argparse.Namespace:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 COMMANDS = {b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n", b"DATA": b"354 Go on\r\n"}
+END = b"\r\n.\r\n"
 
 
 class Sink(asyncio.Protocol):
@@ -11,26 +12,26 @@ class Sink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        self._buffer = bytearray()
+        self._unread = b""
         self._in_data = False
         transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
+        unread = self._unread + data
         replies = []
         while True:
-            end = self._buffer.find(b"\r\n.\r\n" if self._in_data else b"\r\n")
-            if end < 0:
+            line, end, rest = unread.partition(END if self._in_data else b"\r\n")
+            if not end:
                 break
+            unread = rest
             if self._in_data:
-                del self._buffer[: end + 5]
                 self._in_data = False
                 replies.append(b"250 Taken\r\n")
                 continue
-            command = bytes(self._buffer[:4]).upper()
-            del self._buffer[: end + 2]
+            command = line[:4].upper()
             self._in_data = command == b"DATA"
             replies.append(COMMANDS.get(command, b"250 Yes\r\n"))
+        self._unread = unread[1 - len(END) :] if self._in_data else unread
         self._transport.write(b"".join(replies))
 
 

@@ -11,6 +11,7 @@ import tempfile
 import weakref
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
@@ -82,8 +83,10 @@ class Content:
 
     def read(self) -> bytes:
         """All of it. Raises OSError."""
-        body = self.body
-        return self.head + (body.read(0, body.size) if isinstance(body, Bulk) else body)
+        whole = BytesIO()  # gives its buffer away; a join would have all octets twice for a moment
+        for chunk in self.chunks():
+            whole.write(chunk)
+        return whole.getvalue()
 
     def chunks(self) -> Iterator[bytes]:
         """All of it in turn; what is in memory at once. Raises OSError."""

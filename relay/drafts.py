@@ -12,7 +12,7 @@ from typing import Literal
 
 import structlog
 
-from relay.content import Bulk, Content
+from relay.content import CHUNK, Bulk, Content
 from relay.envelope import Refusal
 from relay.header import header_size
 from relay.transparency import has_bare_newline, normalize_newlines
@@ -45,12 +45,13 @@ class Drafts:
 
     def keep(self, message: bytes) -> Content:
         """A whole message, CRLF-clean. Blocks where it is large; raises OSError."""
-        content = Content.of(message)
         if len(message) <= IN_MEMORY:
-            return content
+            return Content.of(message)
+        end = header_size(message) + 2
         bulk = Bulk(self._folder)
-        bulk.append(message[len(content.head) :])
-        return Content(content.head, bulk)
+        for start in range(end, len(message), CHUNK):
+            bulk.append(message[start : start + CHUNK])
+        return Content(message[:end], bulk)
 
 
 class Draft:

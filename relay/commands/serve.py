@@ -9,6 +9,7 @@ from relay.activation import ActivationError, inherited
 from relay.commands.loop import run
 from relay.commands.options import with_settings
 from relay.descriptors import raise_limit
+from relay.memory import return_large_blocks
 from relay.serve import serve as run_site
 from relay.settings import Settings
 
@@ -19,6 +20,7 @@ def serve(settings: Settings) -> None:
     """Run the relay and the collector until SIGTERM or SIGINT; SIGHUP renews the certificate."""
     log.configure(level=settings.log.level, form=settings.log.format)
     raise_limit()
+    return_large_blocks()
     try:
         sockets = inherited(os.environ)
     except ActivationError as error:
