@@ -26,6 +26,9 @@ PROGRAMS = {
     "node": "nodejs",
     "npm": "npm",
     "haproxy": "haproxy",
+    "openssl": "openssl",
+    "systemd-analyze": "systemd",
+    "systemd-socket-activate": "systemd",
 }
 FILES = {
     "/usr/share/perl5/Net/SSLeay.pm /usr/lib/*/perl5/5.*/Net/SSLeay.pm": "libnet-ssleay-perl",
