@@ -12,13 +12,12 @@ from relay.settings import Settings
 def make_settings(smtp: dict[str, Any] | None = None, **tracking: bool) -> Settings:
     return Settings.model_validate(
         {
+            **{table: {} for table in Settings.model_fields},
             "smtp": smtp or {},
             "upstream": {"host": "smtp.example.com"},
             "http": {"public_url": "https://t.example.com"},
-            "store": {},
             "tokens": {"keys": ["1:" + "k" * 43]},
             "tracking": tracking,
-            "log": {},
         }
     )
 
