@@ -14,6 +14,9 @@ Receive = Callable[[int], Awaitable[bytes]]  # at most so many octets, b"" at th
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 MAX_V1 = 107  # octets, CRLF included
+# A client whose proxy does not know it. To take the proxy's address for its own, as the protocol
+# suggests, would give it what loopback and listed networks may do.
+UNKNOWN = "0.0.0.0"  # noqa: S104 - nobody listens there
 
 _V1 = re.compile(
     rb"PROXY TCP(?P<version>[46]) (?P<source>[0-9a-fA-F:.]+) (?P<destination>[0-9a-fA-F:.]+)"
@@ -33,7 +36,7 @@ class ProxyError(Exception):
 
 
 async def read_origin(receive: Receive) -> str | None:
-    """The client's address; None where the peer speaks for itself, as in a proxy's health check.
+    """The client's address, perhaps UNKNOWN; None where the proxy speaks for itself (LOCAL).
 
     Raises ProxyError, ConnectionResetError if the peer goes away first.
     """
@@ -44,10 +47,10 @@ async def read_origin(receive: Receive) -> str | None:
     return parse_v2(command, transport, await _exactly(receive, length))
 
 
-def parse_v1(line: bytes) -> str | None:
+def parse_v1(line: bytes) -> str:
     """The source in a version 1 line, CRLF included. Raises ProxyError."""
     if _UNKNOWN.fullmatch(line):
-        return None
+        return UNKNOWN
     match = _V1.fullmatch(line)
     if not match:
         raise ProxyError("no PROXY header came first")
@@ -72,7 +75,7 @@ def parse_v2(command: int, transport: int, rest: bytes) -> str | None:
         raise ProxyError("a version or command that there is not")
     family, kind = divmod(transport, 16)
     if family == _UNSPECIFIED or (family, kind) == (_UNIX, _STREAM):
-        return None
+        return UNKNOWN
     if family not in _INET or kind != _STREAM:
         raise ProxyError("no TCP over IPv4 or IPv6")
     address, size, whole = _INET[family]

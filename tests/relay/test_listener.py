@@ -183,7 +183,7 @@ def line(address: str) -> bytes:
         (line("192.0.2.7"), "192.0.2.7", False),
         (line("127.0.0.3"), "127.0.0.3", True),
         (b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n", "192.0.2.7", False),
-        (b"PROXY UNKNOWN\r\n", "127.0.0.1", True),
+        (b"PROXY UNKNOWN\r\n", "0.0.0.0", False),
         (SIGNATURE + b"\x20\0\0\0", "127.0.0.1", True),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.proxy import MAX_V1, SIGNATURE, ProxyError, parse_v1, read_origin
+from relay.proxy import MAX_V1, SIGNATURE, UNKNOWN, ProxyError, parse_v1, read_origin
 
 CLIENT = b"\x16\x03\x01what the client says"
 TCP4, TCP6, UDP4, UNIX, UNSPECIFIED = 0x11, 0x21, 0x12, 0x31, 0x00
@@ -41,15 +41,15 @@ HEADERS = {
         b"PROXY TCP6 %b %b 65535 65535\r\n" % ((b"ffff:" * 8)[:-1], (b"ffff:" * 8)[:-1]),
         ":".join(["ffff"] * 8),
     ),
-    "v1, unknown": (b"PROXY UNKNOWN\r\n", None),
-    "v1, unknown with words": (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", None),
+    "v1, unknown": (b"PROXY UNKNOWN\r\n", UNKNOWN),
+    "v1, unknown with words": (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", UNKNOWN),
     "v2, IPv4": (v2(TCP4, FOUR), "192.0.2.7"),
     "v2, IPv6": (v2(TCP6, SIX), "2001:db8::7"),
     "v2, more behind the addresses": (v2(TCP4, FOUR, tail=b"\x04\0\x02ab" * 90), "192.0.2.7"),
     "v2, the proxy itself": (v2(UNSPECIFIED, b"", command=0x20), None),
     "v2, the proxy itself with addresses": (v2(TCP4, FOUR, command=0x20), None),
-    "v2, unspecified": (v2(UNSPECIFIED, b""), None),
-    "v2, a Unix socket": (v2(UNIX, b"\0" * 216), None),
+    "v2, unspecified": (v2(UNSPECIFIED, b""), UNKNOWN),
+    "v2, a Unix socket": (v2(UNIX, b"\0" * 216), UNKNOWN),
 }
 
 
@@ -98,7 +98,7 @@ async def test_no_headers(octets: bytes) -> None:
 def test_the_longest_line_is_as_long_as_may_be() -> None:
     line = b"PROXY UNKNOWN " + b"x" * (MAX_V1 - 16) + b"\r\n"
     assert len(line) == MAX_V1
-    assert parse_v1(line) is None
+    assert parse_v1(line) == UNKNOWN
 
 
 @pytest.mark.parametrize("header", [header for header, _ in HEADERS.values()], ids=HEADERS)
