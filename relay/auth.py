@@ -12,7 +12,8 @@ from relay import controls
 from relay.credentials import Credentials, Password
 from relay.envelope import Identity, Refusal
 from relay.guard import Guard
-from relay.header import Field, addresses_of, values
+from relay.header import Field, values
+from relay.mailboxes import addresses_of
 from relay.networks import Networks
 from relay.sasl import PASSWORDS, Mechanism
 
@@ -35,6 +36,8 @@ def check_address(sender: Sender, address: bytes) -> None:
 def check_author(sender: Sender, fields: Sequence[Field]) -> None:
     """Refuses (550) a message whose From header is not exactly one, with the sender's addresses.
 
+    One that programs read in different ways is refused too: no reader may see another author.
+
     RFC 5322 §3.6 asks for exactly one, and RFC 6409 §8 names From among nothing that a submission
     server may add: so a missing one is refused like a second one, which readers would choose from.
     """
@@ -42,6 +45,12 @@ def check_author(sender: Sender, fields: Sequence[Field]) -> None:
     if len(authors) != 1:
         raise Refusal(550, b"5.7.1 The message has %d From headers instead of one" % len(authors))
     addresses = addresses_of(authors[0])
+    if addresses is None:
+        raise Refusal(
+            550,
+            b"5.7.1 The From header can be read in several ways: write From: Name <address>, a name"
+            b" with special characters in double quotes",
+        )
     if not addresses:
         raise Refusal(550, b"5.7.1 The From header names no address")
     for address in addresses:

@@ -62,9 +62,11 @@ def test_own_authors(header: bytes) -> None:
     [
         (b"", b"0 From headers"),
         (b"From: ana@example.com\r\nFROM: ana@example.com\r\n", b"2 From headers"),
+        (b"Fr\0om: bob@example.com\r\nFrom: ana@example.com\r\n", b"2 From headers"),
         (b"From: ana@example.com\r\njunk\r\nFrom : bob@example.com\r\n", b"2 From headers"),
         (b"From:\r\n", b"no address"),
         (b"From: undisclosed\r\n", b"no address"),
+        (b"From: Bob @ work <ana@example.com>\r\n", b"in several ways: write From: Name <address>"),
         (b"From: bob@example.com\r\n", b"<bob@example.com>"),
         (b"From: ana@example.com, bob@example.com\r\n", b"<bob@example.com>"),
         (b"From: bob@example.com <ana@example.com>\r\n", b"<bob@example.com>"),

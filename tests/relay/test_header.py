@@ -1,10 +1,10 @@
-"""The header block: fields as spans, the addresses a reader may see, text for people."""
+"""The header block: fields as spans, text for people."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.header import addresses_of, header_size, read_fields, text_of
+from relay.header import header_size, read_fields, text_of
 
 MESSAGE = (
     b"Received: by a\r\n\tid 1\r\n"
@@ -26,6 +26,14 @@ def test_fields_are_found_with_their_spans() -> None:
 
 
 @pytest.mark.parametrize(
+    "line", [b"Fr\0om: x", b"\xef\xbb\xbfFrom: x", b"F\x1brom\x7f\t: x", b"From\xc2\xa0: x"]
+)
+def test_a_name_is_what_is_left_of_it_without_octets_that_no_name_has(line: bytes) -> None:
+    [field] = read_fields(line + b"\r\n\r\n")
+    assert (field.name, field.value, field.end) == (b"from", b" x", len(line) + 2)
+
+
+@pytest.mark.parametrize(
     ("content", "size"),
     [(b"\r\nbody", 0), (b"A: b\r\n\r\nbody", 6), (b"A: b\r\n", 6), (b"A: b", 4), (b"", 0)],
 )
@@ -34,46 +42,9 @@ def test_the_size_of_the_header_block(content: bytes, size: int) -> None:
     assert all(field.end <= size for field in read_fields(content))
 
 
-@pytest.mark.parametrize(
-    ("value", "addresses"),
-    [
-        (b"ana@example.com", [b"ana@example.com"]),
-        (b" Ana <ana@example.com>", [b"ana@example.com"]),
-        (b'"Doe, Ana (home)" <ana@example.com>', [b"ana@example.com"]),
-        (b'"ceo@bank.example" <ana@example.com>', [b"ana@example.com"]),
-        (b"Doe, Inc. <ana@example.com>", [b"ana@example.com"]),
-        (b"ana@example.com (Ana, eve@evil.example)", [b"ana@example.com"]),
-        (b"Ana (a (nested) eve@evil.example) <ana@example.com>", [b"ana@example.com"]),
-        (b"=?utf-8?q?Ana_@_home?= <ana@example.com>", [b"ana@example.com"]),
-        (b"ana@example.com <ana@example.com>", [b"ana@example.com"] * 2),
-        (b"ceo@bank.example <ana@example.com>", [b"ceo@bank.example", b"ana@example.com"]),
-        (b"Team: ana@example.com,\r\n bob@example.com;", [b"ana@example.com", b"bob@example.com"]),
-        (b'"ana smith"@example.com', [b'smith"@example.com']),
-        (b'"ana"@example.com', [b'"ana"@example.com']),
-        (b'"unclosed <ana@example.com>', [b"ana@example.com"]),
-        (
-            b"(unclosed eve@evil.example <ana@example.com>",
-            [b"eve@evil.example", b"ana@example.com"],
-        ),
-        (b"ana @ example.com", [b"@"]),
-        (b"Undisclosed", []),
-        (b"", []),
-    ],
-)
-def test_every_address_a_reader_may_see(value: bytes, addresses: list[bytes]) -> None:
-    assert list(addresses_of(value)) == addresses
-
-
 @given(st.binary(max_size=200))
 def test_no_value_breaks_the_reading(value: bytes) -> None:
-    assert all(b"@" in address for address in addresses_of(value))
     assert text_of(value, 50).isprintable()
-
-
-@pytest.mark.parametrize("piece", [b'"', b"(", b"\\", b'"\\"', b"()", b"<", b"=?x?q?"])
-def test_long_hostile_values_hide_nothing_and_take_no_minutes(piece: bytes) -> None:
-    value = piece * 200_000 + b" eve@evil.example"
-    assert b"eve@evil.example" in addresses_of(value)
 
 
 @pytest.mark.parametrize(
