@@ -1,9 +1,10 @@
-"""What the relays that tests start log at DEBUG, kept in files; after the last test nothing secret
-may be found in any of them.
+"""What is logged while tests run, at DEBUG: after the last one nothing secret may be found in it.
 
-A pytest plugin. The process that runs the tests makes a folder for the run in build/logs and tells
-it to its workers by the environment; `keep` opens a log there, `remember` names a secret that is
-made while a test runs. Where nothing is found, and all tests pass, the folder goes again.
+Relays that tests start as processes have their logs kept in files; what tests log in their own
+process is what pytest has captured of each. A pytest plugin: the process that runs the tests makes
+a folder for the run in build/logs and tells it to its workers by the environment; `keep` opens a
+log there, `remember` names a secret that is made while a test runs. Where nothing is found, and all
+tests pass, the folder goes again.
 """
 
 import base64
@@ -97,6 +98,15 @@ def leaks_of(folder: Path) -> list[str]:
 
 
 LEAKS = pytest.StashKey[list[str]]()
+captured: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """What a test's own process has said, at its setup, call and end."""
+    sections = report.sections if report.when == "teardown" else []  # it has all of them
+    captured.extend(
+        f"{report.nodeid}: {leak}" for _, text in sections for leak in leaks(text, SECRETS)
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -112,7 +122,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         return
     folder = Path(os.environ[FOLDER])
-    session.config.stash[LEAKS] = leaks_of(folder)
+    session.config.stash[LEAKS] = captured + leaks_of(folder)
     if session.config.stash[LEAKS]:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     elif session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,5 +97,5 @@ def test_a_leak_fails_the_run_on_however_many_workers(said: str, code: int, tmp_
         env=environment,
         check=False,
     )
-    assert "3 passed" in done.stdout
+    assert re.search(r"\d passed", done.stdout)
     assert ("secrets in the logs" in done.stdout, done.returncode) == (bool(code), code)
