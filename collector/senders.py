@@ -123,12 +123,39 @@ class Senders:
         sticky: bool = True,
     ) -> Sender:
         """A new, enabled sender. Raises SenderError for a bad or taken login, bad addresses."""
-        login = _checked_login(login)
-        allowed = _checked_addresses(addresses)
+        login, allowed = _checked_login(login), _checked_addresses(addresses)
+        password_hash = await self._hash(password)
+        return await self._insert(login, password_hash, allowed, opens, clicks, sticky)
+
+    async def ensure(
+        self, login: str, addresses: Iterable[str], *, opens: bool, clicks: bool
+    ) -> Sender | None:
+        """The enabled sender with this login, which somebody else vouches for.
+
+        Where there is none it is made, with these addresses and toggles and without a password.
+        """
+        account = await self._accounts.get(login_key(login))
+        if account is None:
+            try:
+                allowed = _checked_addresses(addresses)
+                return await self._insert(_checked_login(login), None, allowed, opens, clicks, True)
+            except SenderError:  # made meanwhile, or no login at all
+                account = await self._read(login_key(login))
+        return account.sender if account and account.sender.enabled else None
+
+    async def _insert(
+        self,
+        login: str,
+        password_hash: str | None,
+        allowed: tuple[str, ...],
+        opens: bool,
+        clicks: bool,
+        sticky: bool,
+    ) -> Sender:
         row = {
             "login": login,
             "login_key": login_key(login),
-            "password_hash": await self._hash(password),
+            "password_hash": password_hash,
             "opens": opens,
             "clicks": clicks,
             "sticky": sticky,

@@ -56,6 +56,8 @@ class Login:
             self.identity = identity
             return Reply(235, b"2.7.0 Authenticated")
         self._failures += 1
+        if mechanism.excuse:
+            await ask(mechanism.excuse)  # whatever it says to that
         log.warning("login refused", peer=self._peer)  # not the login: people type passwords there
         if self._failures >= MAX_BAD_LOGINS:
             raise Hangup(421, b"4.7.0 Too many wrong logins")

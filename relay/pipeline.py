@@ -27,7 +27,7 @@ from relay.policy import PlannedCopy, plan
 from relay.rewriting import Made, Rewriting
 from relay.settlement import settle
 from relay.trace import check_loop, received
-from relay.upstream import Upstream
+from relay.upstreams import Upstreams
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class Pipeline:
         store: records.Store,
         senders: Senders,
         rewriting: Rewriting,
-        upstream: Upstream,
+        upstreams: Upstreams,
         feed: Feed,
         hostname: str,
         show_client: bool = False,
@@ -68,7 +68,7 @@ class Pipeline:
         self._store = store
         self._senders = senders
         self._rewriting = rewriting
-        self._upstream = upstream
+        self._upstreams = upstreams
         self._feed = feed
         self._hostname = hostname
         self._show_client = show_client
@@ -110,7 +110,7 @@ class Pipeline:
             recipients=planned.recipients,
             content=prepared.content.with_head(trace + prepared.content.head),
         )
-        reply = settle(await self._upstream.send(copy))
+        reply = settle(await self._upstreams.of(envelope.identity).send(copy))
         state = STATES[reply.code // 100]
         if prepared.recorded:
             words = f"{reply.code} {reply.text.decode('ascii', 'replace')}"

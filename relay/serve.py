@@ -23,6 +23,7 @@ from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.loopback import is_loopback
 from relay.networks import Networks
+from relay.passthrough import PassThrough
 from relay.problems import ConfigError, Problem, bind_mend
 from relay.reloading import Reloading
 from relay.service import Door, Service, Submission
@@ -95,7 +96,16 @@ def upstream_host(settings: Settings) -> UpstreamHost:
 
 
 def _authority(site: Site, settings: Settings) -> Authority:
-    return Accounts(site.senders, app_passwords_only=settings.auth.app_passwords_only)
+    auth, tracking = settings.auth, settings.tracking
+    if auth.mode == "accounts":
+        return Accounts(site.senders, app_passwords_only=auth.app_passwords_only)
+    return PassThrough(
+        site.senders,
+        site.upstreams,
+        addresses=auth.addresses,
+        opens=tracking.opens,
+        clicks=tracking.clicks,
+    )
 
 
 def _networks(site: Site, settings: Settings) -> Networks:

@@ -140,8 +140,19 @@ class NetworkSettings(Table):
 
 
 class AuthSettings(Table):
+    mode: Literal["accounts", "upstream"] = "accounts"
     app_passwords_only: bool = False
+    addresses: tuple[str, ...] = ("{login}",)
     network: tuple[NetworkSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _passwords_are_somebodys(self) -> Self:
+        if self.mode == "upstream" and self.app_passwords_only:
+            raise ValueError(
+                'app_passwords_only is for mode = "accounts": in mode "upstream" no password is'
+                " ours; leave it out"
+            )
+        return self
 
 
 class UpstreamSettings(Table):
@@ -252,6 +263,16 @@ class Settings(BaseSettings):
                     f'smtp.listen[{number}]: nobody could sign in with tls = "none": use "starttls"'
                     ' or "implicit", or a loopback address and allow_plain_auth = true'
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _passed_logins_stay_private(self) -> Self:
+        host = self.upstream.host
+        if self.auth.mode == "upstream" and self.upstream.tls == "none" and not is_loopback(host):
+            raise ValueError(
+                f'auth.mode = "upstream": passwords would cross the network in clear to {host}: '
+                'use upstream.tls = "starttls" or "tls"'
+            )
         return self
 
     @property

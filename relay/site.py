@@ -22,7 +22,8 @@ from collector.verdict import EARLY_CLICK_MS
 from relay.drafts import Drafts
 from relay.pipeline import Pipeline
 from relay.rewriting import OFF, Rewriting
-from relay.upstream import Upstream, UpstreamHost
+from relay.upstream import UpstreamHost
+from relay.upstreams import Upstreams
 from rewriter import Tracking, read_label
 
 
@@ -32,6 +33,7 @@ class Site:
     `senders` says who is who."""
 
     senders: Senders
+    upstreams: Upstreams
     pipeline: Pipeline
     drafts: Drafts
     app: web.Application
@@ -62,7 +64,7 @@ async def open_site(
     tokens = Tokens(keys)
     feed = Feed()
     recorder = Recorder(store, feed, early_click=early_click)
-    sessions = Upstream(upstream)
+    upstreams = Upstreams(upstream)
     rewriting = Rewriting(
         tokens=tokens,
         public_url=public_url,
@@ -74,7 +76,7 @@ async def open_site(
         store=store,
         senders=senders,
         rewriting=rewriting,
-        upstream=sessions,
+        upstreams=upstreams,
         feed=feed,
         hostname=hostname,
         show_client=show_client,
@@ -93,9 +95,9 @@ async def open_site(
         secure_cookies=public_url.startswith("https:"),
     )
     try:
-        yield Site(senders=senders, pipeline=pipeline, drafts=drafts, app=app)
+        yield Site(senders=senders, upstreams=upstreams, pipeline=pipeline, drafts=drafts, app=app)
     finally:
-        await sessions.close()
+        await upstreams.close()
         await recorder.close()
         senders.close()
         await store.close()

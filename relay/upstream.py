@@ -11,6 +11,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
@@ -24,12 +25,16 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from relay import metrics
+from relay import metrics, upstream_login
+from relay.credentials import Credentials
 from relay.envelope import Copy, Deferred, Outcome
+from relay.gate import Gate
 from relay.transaction import Conversation, ConversationBroken
 
 log = structlog.get_logger()
 
+# To AUTH, those say that it cannot be said so here, and nothing of the login (RFC 4954 §4, §6).
+MISMATCH = (500, 501, 502, 503, 504, 530, 538)
 IDLE_SECONDS = 30.0  # how long an unused session is kept; most servers drop theirs after minutes
 
 
@@ -59,18 +64,37 @@ class UpstreamError(Exception):
         self.mend = mend
 
 
-class Upstream:
-    """Sends copies to one host, over at most `connections` sessions at once."""
+class LoginRefused(UpstreamError):  # noqa: N818 - named for what happened
+    """Upstream says that the login is wrong."""
 
-    def __init__(self, host: UpstreamHost) -> None:
+
+class Upstream:
+    """Sends copies to one host over one login's sessions: `credentials`, else the host's own.
+
+    `gate` is shared by all who use the host.
+    """
+
+    def __init__(
+        self, host: UpstreamHost, gate: Gate | None = None, credentials: Credentials | None = None
+    ) -> None:
         self._host = host
-        self._slots = asyncio.Semaphore(host.connections)
+        self._gate = gate or Gate(host.connections)
+        self._credentials = credentials
         self._idle: list[tuple[Conversation, asyncio.TimerHandle]] = []
-        self._context: ssl.SSLContext | None = None
+
+    @property
+    def has_kept(self) -> bool:
+        """Whether a session stands that is logged in."""
+        return any(conversation.is_open for conversation, _ in self._idle)
+
+    async def log_in(self) -> None:
+        """Opens a session and keeps it. Raises LoginRefused, UpstreamError."""
+        async with self._gate.session():
+            self._keep(await self._connect())
 
     async def send(self, copy: Copy) -> tuple[Outcome, ...]:
         """What became of the copy: an outcome for each recipient, in their order."""
-        async with self._slots:
+        async with self._gate.session():
             try:
                 return await self._send(copy)
             except UpstreamError as error:
@@ -88,10 +112,8 @@ class Upstream:
 
     async def close(self) -> None:
         """Says goodbye on every idle session."""
-        for conversation, timer in self._idle:
-            timer.cancel()
-            conversation.quit()
-        self._idle.clear()
+        for conversation, _ in tuple(self._idle):
+            self._retire(conversation)
 
     async def _send(self, copy: Copy) -> tuple[Outcome, ...]:
         """Over an idle session if there is one, over a fresh one if that has died meanwhile."""
@@ -113,6 +135,7 @@ class Upstream:
         while self._idle:
             conversation, timer = self._idle.pop()
             timer.cancel()
+            self._gate.release(conversation)
             if conversation.is_open:
                 return conversation
         return None
@@ -122,14 +145,19 @@ class Upstream:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(IDLE_SECONDS, self._retire, conversation)
             self._idle.append((conversation, timer))
+            self._gate.keep(conversation, partial(self._retire, conversation))
 
     def _retire(self, conversation: Conversation) -> None:
-        self._idle = [kept for kept in self._idle if kept[0] is not conversation]
+        for kept in [kept for kept in self._idle if kept[0] is conversation]:
+            kept[1].cancel()
+            self._idle.remove(kept)
+        self._gate.release(conversation)
         conversation.quit()
 
     async def _connect(self) -> Conversation:
         """A session that is greeted, encrypted and logged in. Raises UpstreamError."""
         host = self._host
+        self._gate.make_room()
         async with self._translated():
             smtp = SMTP(
                 hostname=host.host,
@@ -165,21 +193,23 @@ class Upstream:
                 )
             await smtp.starttls()
             await smtp.ehlo()  # what was offered in clear is worth nothing, RFC 3207 §4.2
-        if self._host.user is not None:
+        if self._credentials:
+            await upstream_login.log_in(smtp, self._credentials)
+        elif self._host.user is not None:
             await smtp.login(self._host.user, self._host.password or "")
         if not smtp.is_connected:
             raise SMTPServerDisconnected("it hung up after the greeting")
 
     async def _tls_context(self) -> ssl.SSLContext | None:
-        if self._host.tls != "none" and self._context is None:
+        if self._host.tls != "none" and self._gate.context is None:
             try:
-                self._context = await asyncio.to_thread(_verifying_context, self._host.ca_file)
+                self._gate.context = await asyncio.to_thread(_verifying_context, self._host.ca_file)
             except OSError as error:
                 raise UpstreamError(
                     f"the authorities in {self._host.ca_file} cannot be read ({error})",
                     "set upstream.ca_file to a PEM file with certificates",
                 ) from error
-        return self._context
+        return self._gate.context
 
     @property
     def _where(self) -> str:
@@ -211,10 +241,12 @@ class Upstream:
                     f"TLS with {self._where} failed ({cause.reason})",
                     "compare upstream.tls and upstream.port: 587 goes with starttls, 465 with tls",
                 )
-            case SMTPAuthenticationError():
-                return UpstreamError(
+            case SMTPAuthenticationError() if cause.code >= 500 and cause.code not in MISMATCH:
+                return LoginRefused(
                     f"{self._where} refused the login ({cause.code})",
-                    "set upstream.user and upstream.password",
+                    "the mail program has to log in anew"
+                    if self._credentials
+                    else "set upstream.user and upstream.password",
                 )
             case SMTPResponseException():
                 return UpstreamError(

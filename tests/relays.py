@@ -13,7 +13,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -37,7 +37,8 @@ from relay.pipeline import Pipeline
 from relay.rewriting import Rewriting
 from relay.service import Door, Service, Submission
 from relay.tls import Tls
-from relay.upstream import Upstream, UpstreamHost
+from relay.upstream import UpstreamHost
+from relay.upstreams import Upstreams
 
 PASSWORD = "correct horse"
 HOSTNAME = "relay.example.com"
@@ -294,7 +295,7 @@ class Relay:
     senders: Senders
     ana: Sender
     service: Service
-    upstream: Upstream
+    upstreams: Upstreams
     ports: dict[str, int]
 
     async def messages(self) -> Sequence[MessageRow]:
@@ -325,7 +326,8 @@ async def running_relay(
     *,
     doors: dict[str, Door] | None = None,
     connections: Connections | None = None,
-    authority: Callable[[Senders], Authority] = Accounts,
+    authority: Callable[[Senders, Upstreams], Authority] = lambda senders, _: Accounts(senders),
+    upstream: dict[str, Any] | None = None,
     guard: Guard | None = None,
     networks: Sequence[tuple[Network, str]] = (),
     accept: Callable[[Pipeline], Any] = lambda pipeline: pipeline.accept,
@@ -340,23 +342,22 @@ async def running_relay(
     ana = await senders.find("ana")
     assert ana
     drafts = Drafts(folder)
-    upstream = Upstream(
-        UpstreamHost(host="127.0.0.1", port=upstream_port, hostname=HOSTNAME, tls="none")
-    )
+    host = UpstreamHost(host="127.0.0.1", port=upstream_port, hostname=HOSTNAME, tls="none")
+    upstreams = Upstreams(replace(host, **(upstream or {})))
     pipeline = Pipeline(
         store=store,
         senders=senders,
         rewriting=Rewriting(
             tokens=TOKENS, public_url=PUBLIC_URL, drafts=drafts, **(rewriting or {})
         ),
-        upstream=upstream,
+        upstreams=upstreams,
         feed=Feed(),
         hostname=HOSTNAME,
         show_client=show_client,
     )
     service = Service(
         submission=Submission(hostname=HOSTNAME, **limits),
-        auth=Auth(authority(senders), guard or Guard(), Networks(senders, networks)),
+        auth=Auth(authority(senders, upstreams), guard or Guard(), Networks(senders, networks)),
         accept=accept(pipeline),
         connections=connections or Connections(limit=100, limit_per_address=100),
         drafts=drafts,
@@ -364,14 +365,14 @@ async def running_relay(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         stack.callback(senders.close)
-        stack.push_async_callback(upstream.close)
+        stack.push_async_callback(upstreams.close)
         stack.push_async_callback(service.connections.drain, PATIENCE)
         ports = {}
         for name, door in (doors or {"plain": Door(allow_plain_auth=True)}).items():
             listener = listen(bind("127.0.0.1", 0), service, door)
             stack.callback(listener.close)
             ports[name] = listener.sockets[0].getsockname()[1]
-        yield Relay(store, senders, ana, service, upstream, ports)
+        yield Relay(store, senders, ana, service, upstreams, ports)
 
 
 def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:

@@ -265,6 +265,17 @@ SAYS = {
             'or listen with tls = "none" on a loopback address'
         ),
     ),
+    "nobody's app passwords": (
+        LEAST + '[auth]\nmode = "upstream"\napp_passwords_only = true\n',
+        'auth: app_passwords_only is for mode = "accounts": in mode "upstream" no password is ours',
+    ),
+    "passed through in clear": (
+        UPSTREAM + 'tls = "none"\n' + HTTP + KEYS + '[auth]\nmode = "upstream"\n',
+        (
+            'auth.mode = "upstream": passwords would cross the network in clear to '
+            'smtp.example.com: use upstream.tls = "starttls" or "tls"'
+        ),
+    ),
     "half a login": (
         UPSTREAM + 'user = "me"\n' + HTTP + KEYS,
         "upstream: user and password belong together: set both, or neither",

@@ -4,7 +4,6 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,9 @@ async def test_an_app_password_is_good_until_it_is_revoked(start: Start) -> None
 
 
 async def test_where_app_passwords_alone_count_the_own_one_is_told_so(start: Start) -> None:
-    async with start(authority=partial(Accounts, app_passwords_only=True)) as relay:
+    async with start(
+        authority=lambda senders, _: Accounts(senders, app_passwords_only=True)
+    ) as relay:
         password = await relay.senders.devices.add(relay.ana.id, "phone")
         assert (await log_in(relay, "ana", password)).startswith("235 ")
         for login, wrong in (("ana", PASSWORD), ("nobody", PASSWORD), ("ana", "wrong")):

@@ -4,9 +4,9 @@ from base64 import b64encode
 
 import pytest
 
-from relay.credentials import Credentials, Password
+from relay.credentials import Bearer, Credentials, Password
 from relay.envelope import Refusal
-from relay.sasl import PASSWORDS
+from relay.sasl import PASSWORDS, TOKENS
 
 
 async def run(mechanism: bytes, initial: bytes, *responses: bytes) -> Credentials:
@@ -15,7 +15,7 @@ async def run(mechanism: bytes, initial: bytes, *responses: bytes) -> Credential
     async def ask(challenge: bytes) -> bytes:
         return waiting.pop(0)
 
-    return await PASSWORDS[mechanism].read(initial, ask)
+    return await {**PASSWORDS, **TOKENS}[mechanism].read(initial, ask)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,47 @@ async def test_bad_responses(mechanism: bytes, responses: list[bytes], reply: by
 
 def test_credentials_do_not_print() -> None:
     assert "secret" not in repr(Password(b"ana", b"secret"))
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "said", "login"),
+    [
+        (b"XOAUTH2", b"user=ana@x.org\1auth=Bearer to.ken~+/=\1\1", b"ana@x.org"),
+        (b"XOAUTH2", b"USER=ana@x.org\1AUTH=bearer to.ken~+/=\1\1", b"ana@x.org"),
+        (b"OAUTHBEARER", b"n,a=ana@x.org,\1auth=Bearer to.ken~+/=\1\1", b"ana@x.org"),
+        (
+            b"OAUTHBEARER",
+            b"y,a=a=2Cb=3Dc,\1host=x.org\1port=587\1auth=Bearer to.ken~+/=\1\1",
+            b"a,b=c",
+        ),
+    ],
+)
+async def test_tokens_are_read(mechanism: bytes, said: bytes, login: bytes) -> None:
+    expected = Bearer(login, b"to.ken~+/=")
+    assert await run(mechanism, b64encode(said)) == expected
+    assert await run(mechanism, b"", b64encode(said)) == expected
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "said"),
+    [
+        (b"XOAUTH2", b""),
+        (b"XOAUTH2", b"user=\1auth=Bearer x\1\1"),
+        (b"XOAUTH2", b"user=ana\1auth=Bearer \1\1"),
+        (b"XOAUTH2", b"user=ana\1auth=Bearer a b\1\1"),
+        (b"XOAUTH2", b"user=ana\1auth=Bearer x\r\n\1\1"),
+        (b"XOAUTH2", b"user=ana\1auth=Bearer x\1"),
+        (b"XOAUTH2", b"user=ana\1auth=Basic x\1\1"),
+        (b"OAUTHBEARER", b""),
+        (b"OAUTHBEARER", b"n,,\1auth=Bearer x\1\1"),
+        (b"OAUTHBEARER", b"n,a=,\1auth=Bearer x\1\1"),
+        (b"OAUTHBEARER", b"p=tls-unique,a=ana,\1auth=Bearer x\1\1"),
+        (b"OAUTHBEARER", b"n,a=a=2D,\1auth=Bearer x\1\1"),
+        (b"OAUTHBEARER", b"n,a=ana,\1auth=Bearer x"),
+        (b"OAUTHBEARER", b"n,a=ana,\1host=x\1\1"),
+    ],
+)
+async def test_bad_tokens(mechanism: bytes, said: bytes) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await run(mechanism, b64encode(said) or b"=")
+    assert refusal.value.reply.wire().startswith(b"501 5.5.2")
