@@ -54,6 +54,7 @@ class Login:
         identity = await self._auth.authenticate(credentials, peer=self._peer)
         if identity:
             self.identity = identity
+            log.debug("logged in", peer=self._peer, sender=identity.sender.id, how=identity.how)
             return Reply(235, b"2.7.0 Authenticated")
         self._failures += 1
         if mechanism.excuse:

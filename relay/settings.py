@@ -237,6 +237,7 @@ class TrackingSettings(Table):
 class LogSettings(Table):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["console", "json"] = "console"
+    addresses: Literal["masked", "full"] = "masked"
 
 
 class Settings(BaseSettings):

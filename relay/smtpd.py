@@ -7,6 +7,7 @@ lenient, in bulk where it goes line by line. Its own smtp_* methods are never re
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from typing import cast
 
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 HANDSHAKE_TIMEOUT = 30.0
 LINGER = 5.0  # seconds in which a client that is still sending may read our last reply
 
+_numbers = itertools.count(1)
+
 logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's own: it would tell what we don't
 
 
@@ -42,19 +45,23 @@ class SubmissionServer(SMTP):
         self._peer = peer
         self._arrival = arrival
         self._shaking = False
+        self._number = next(_numbers)
+        self._end = "the client went away"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's have no such base class
         self._patience = Patience(self._service.submission.idle_timeout, self.loop.time())
         self._wire = Wire(transport, self.loop)
+        tls = _tls_version(transport)
         self._session = Session(
             self._service,
             self._door,
             self._wire,
             peer=self._peer,
-            tls=_tls_version(transport),
+            tls=tls,
             start_tls=self._start_tls,
         )
+        log.debug("session opened", session=self._number, peer=self._peer, tls=tls or "none")
         super().connection_made(transport)
         if not self._service.connections.hand_over(self._arrival, self):  # it was told to end
             transport.abort()
@@ -77,6 +84,7 @@ class SubmissionServer(SMTP):
         if self._shaking:
             self._shaking = False
             tell_of_handshake(self._peer, error)
+        log.debug("session closed", session=self._number, peer=self._peer, why=self._end)
         self._wire.writable.set()
         self._service.connections.leave(self)
         super().connection_lost(error)
@@ -89,9 +97,11 @@ class SubmissionServer(SMTP):
 
     def abort(self) -> None:
         """Ends the connection now, whatever it does."""
+        self._end = "we broke it off"
         self._wire.transport.abort()
 
     async def _handle_client(self) -> None:
+        structlog.contextvars.bind_contextvars(session=self._number)  # in all that it logs
         with contextlib.suppress(ConnectionResetError):  # the client has gone
             self._wire.say(b"220 %b ESMTP Letterbell\r\n" % self.hostname.encode("ascii"))
             await self._converse()
@@ -108,6 +118,7 @@ class SubmissionServer(SMTP):
                 reply = await self._session.obey(line)
             except Hangup as hangup:
                 self._session.ended = True
+                self._end = hangup.reply.wire().decode("ascii").rstrip()
                 self._wire.say(hangup.reply.wire())
                 await self._linger()
                 return
@@ -120,6 +131,7 @@ class SubmissionServer(SMTP):
                 reply = trouble(error)
             if reply:
                 self._wire.say(reply.wire())
+        self._end = "it was over"
 
     async def _linger(self) -> None:
         """Lets a client that is still sending read our last reply before the door shuts."""
@@ -147,11 +159,14 @@ class SubmissionServer(SMTP):
             raise ConnectionResetError
         self._shaking = False
         self.transport = self._wire.transport = transport
-        return _tls_version(transport)
+        version = _tls_version(transport)
+        log.debug("session encrypted", tls=version)
+        return version
 
     def _goodbye(self, reply: bytes) -> None:
         """Closes, with this reply unless the last one is said already."""
         if not (self._session.ended or self._wire.transport.is_closing()):
+            self._end = reply.decode("ascii").rstrip()
             self._wire.transport.write(reply)
         self._wire.transport.close()
 

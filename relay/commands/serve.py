@@ -18,7 +18,8 @@ from relay.settings import Settings
 @with_settings
 def serve(settings: Settings) -> None:
     """Run the relay and the collector until SIGTERM or SIGINT; SIGHUP renews the certificate."""
-    log.configure(level=settings.log.level, form=settings.log.format)
+    told = settings.log
+    log.configure(level=told.level, form=told.format, addresses=told.addresses)
     raise_limit()
     return_large_blocks()
     try:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from relay.log import mask
+from relay.log import configure, mask
 
 PROGRAM = r"""
 import logging, structlog
@@ -63,3 +63,12 @@ def test_console_is_escaped_too() -> None:
 )
 def test_mask_keeps_a_letter_and_the_domain(address: str, masked: str) -> None:
     assert mask(address) == masked
+
+
+def test_addresses_are_whole_where_that_is_wished(monkeypatch: pytest.MonkeyPatch) -> None:
+    for set_up in ("structlog.configure", "relay.log._route_libraries"):
+        monkeypatch.setattr(set_up, lambda *_, **__: None)
+    configure(level="info", form="json", addresses="full")
+    assert mask("ana@example.com") == "ana@example.com"
+    configure(level="info", form="json")
+    assert mask("ana@example.com") == "a…@example.com"

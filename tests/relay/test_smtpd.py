@@ -4,7 +4,7 @@ import asyncio
 import base64
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -350,6 +350,68 @@ async def test_no_log_holds_credentials_or_bodies(
         "body",
     ):
         assert secret not in told
+
+
+# --- what is told of a session --------------------------------------------------------------------
+
+
+def of_sessions(logs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Events of sessions, their number aside."""
+    told = ("event", "tls", "how", "why")
+    return [tuple(event[key] for key in told if key in event) for event in logs]
+
+
+async def test_a_session_is_told_from_its_begin_to_its_end(
+    start: Start, authority: trustme.CA
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with start(doors={"starttls": Door(tls=door_tls(authority, HOSTNAME))}) as relay:
+            client = await RawClient.connect(relay.ports["starttls"])
+            await client.reply()
+            assert (await client.ask("EHLO client.example.com")).startswith("250")
+            assert (await client.ask("STARTTLS")).startswith("220 ")
+            await client.start_tls(client_tls(authority))
+            assert (await client.ask("EHLO client.example.com")).startswith("250")
+            assert (await client.ask(LOGIN)).startswith("235 ")
+            assert (await client.ask("QUIT")).startswith("221 ")
+            assert await client.reply() == ""
+            await until(lambda: not relay.service.connections._sessions)
+    assert of_sessions(logs) == [
+        ("session opened", "none"),
+        ("session encrypted", "TLSv1.3"),
+        ("logged in", "account"),
+        ("session closed", "it was over"),
+    ]
+    assert {event["log_level"] for event in logs} == {"debug"}
+    assert len({event["session"] for event in logs if "session" in event}) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"", "the client went away"),
+        (b"GET / HTTP/1.1\r\n", "421 4.7.0 This is not a web server"),
+    ],
+)
+async def test_why_a_session_ended(start: Start, said: bytes, why: str) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with start() as relay:
+            async with await RawClient.connect(relay.ports["plain"]) as client:
+                await client.reply()
+                await client.send(said)
+                if said:
+                    await client.reply()
+            await until(lambda: not relay.service.connections._sessions)
+    assert of_sessions(logs)[-1] == ("session closed", why)
+
+
+async def test_an_idle_session_says_so(start: Start) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with start(idle_timeout=0.05) as relay:
+            client = await logged_in(relay.ports["plain"])
+            assert (await client.reply()).startswith("421 4.4.2")
+            await until(lambda: not relay.service.connections._sessions)
+    assert of_sessions(logs)[-1] == ("session closed", "421 4.4.2 Nothing came for too long")
 
 
 # --- TLS ------------------------------------------------------------------------------------------
