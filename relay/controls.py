@@ -1,19 +1,21 @@
-"""A message's own wishes about tracking: control headers, found, obeyed, and cut out.
+"""A message's own wishes about tracking: control headers and addresses, found, obeyed, cut out.
 
 A login may have a wish behind it as well, for all that one device sends.
 
-Pure. Three rules. The headers go whatever they say, since they are between the sender and us. Two
-that disagree: the more restrictive wins. One that cannot be read means "off" for all it may
-control: a typing error must not track anybody.
+Pure. Three rules. Controls go whatever they say, since they are between the sender and us. Two that
+disagree: the more restrictive wins. A typing error must not track anybody: a header that cannot be
+read means "off" for all it may control, an address that is no control is refused.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import and_
 from typing import Any
 
-from relay.envelope import Wishes
+from relay.envelope import Refusal, Wishes
 from relay.header import Field
+from relay.mailboxes import cuts, read_list
 
 OFF = Wishes(opens=False, clicks=False)
 
@@ -34,7 +36,10 @@ WORDS: Mapping[str, bool | None] = {
     "default": None,
 }
 
-# What a login may end with behind its last "+".
+# Never a domain of the world's (RFC 2606 §2): what is sent there by mistake arrives nowhere.
+CONTROL_DOMAIN = b"letterbell.invalid"
+
+# What stands before the "@" of a control address, or behind the last "+" of a login.
 NAMES: Mapping[str, Wishes] = {
     "track": Wishes(opens=True, clicks=True),
     "no-track": OFF,
@@ -43,6 +48,27 @@ NAMES: Mapping[str, Wishes] = {
     "links": Wishes(clicks=True),
     "no-links": Wishes(clicks=False),
 }
+
+# Where the people stand whom a message is for: a control address among them counts, and goes.
+DESTINATIONS = frozenset(
+    {b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc", b"mail-followup-to"}
+)
+_NOT_IN_DOMAINS = b' \t\r\n"\\'
+
+
+def of_recipient(address: bytes, domain: bytes) -> Wishes | None:
+    """What an address wishes; None if it is not in the control addresses' domain (lower case).
+
+    Raises Refusal (550) for one that is, and is none of them: it may not leave for the world.
+    """
+    name, _, host = address.lower().rpartition(b"@")
+    if host != domain:
+        return None
+    wishes = NAMES.get(name.decode("latin-1"))
+    if wishes is None:
+        words = ", ".join(NAMES).encode()
+        raise Refusal(550, b"5.1.1 At %b there are only %b" % (domain, words))
+    return wishes
 
 
 def of_login(login: str) -> tuple[str, Wishes]:
@@ -56,19 +82,58 @@ def of_login(login: str) -> tuple[str, Wishes]:
     return (login, Wishes()) if wishes is None else (name, wishes)
 
 
-def read(content: bytes, fields: Sequence[Field]) -> tuple[Wishes, bytes]:
-    """The wishes in the message's fields, and the message without those fields.
+def read(
+    content: bytes, fields: Sequence[Field], domain: bytes | None = None
+) -> tuple[Wishes, bytes]:
+    """The wishes in the message's fields, and the message without them.
 
-    All other octets stay; the very same object comes back when there are no control headers.
+    With a `domain`, also those of its addresses among the destinations: in the header of a mail
+    that a program sends person by person, they are not among all its recipients. All other octets
+    stay; the very same object comes back when there are no controls. Raises Refusal (550) for an
+    unknown control address, and where it is not clear what to cut out.
     """
-    wishes, kept, start = Wishes(), [], 0
+    wishes = Wishes()
+    spans: list[tuple[int, int]] = []
     for field in fields:
         reader = HEADERS.get(field.name)
         if reader:
             wishes &= reader(" ".join(field.value.decode("utf-8", "replace").split()))
-            kept.append(content[start : field.start])
-            start = field.end
-    return wishes, b"".join([*kept, content[start:]]) if kept else content
+            spans.append((field.start, field.end))
+        elif domain and field.name in DESTINATIONS:
+            named, found = _of_destinations(content, field, domain)
+            wishes &= named
+            spans += found
+    return wishes, _without(content, spans) if spans else content
+
+
+def _of_destinations(
+    content: bytes, field: Field, domain: bytes
+) -> tuple[Wishes, list[tuple[int, int]]]:
+    """What the control addresses in a field wish, and what of the content goes with them."""
+    if domain not in field.value.lower().translate(None, _NOT_IN_DOMAINS):
+        return Wishes(), []
+    runs = read_list(field.value)
+    if runs is None:
+        raise Refusal(
+            550,
+            b"5.1.3 The %b header names %b and can be read in several ways: write Name <address>,"
+            b" a name with special characters in double quotes" % (field.name.title(), domain),
+        )
+    places = [place for run in runs for place in run if place.start < place.end]
+    named = [place.address and of_recipient(place.address, domain) for place in places]
+    wishes = reduce(and_, filter(None, named), Wishes())
+    if all(named):
+        return wishes, [(field.start, field.end)]
+    behind_colon = content.index(b":", field.start) + 1
+    found = cuts(runs, lambda address: of_recipient(address, domain) is not None)
+    return wishes, [(behind_colon + start, behind_colon + end) for start, end in found]
+
+
+def _without(content: bytes, spans: Sequence[tuple[int, int]]) -> bytes:
+    """The content without these spans, which come in order."""
+    starts = [0, *(end for _, end in spans)]
+    ends = [*(start for start, _ in spans), len(content)]
+    return b"".join(map(content.__getitem__, map(slice, starts, ends)))
 
 
 def _word(value: object) -> bool | None:

@@ -95,7 +95,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """One submission: who sent what to whom. `mail_from` is b"" for the null sender."""
+    """One submission: who sent what to whom. `mail_from` is b"" for the null sender.
+
+    `wishes` are those of the control addresses, which are not among the recipients.
+    """
 
     identity: Identity
     mail_from: bytes
@@ -104,6 +107,7 @@ class Envelope:
     content: Content
     client: Client
     received_at_ms: int
+    wishes: Wishes = Wishes()
 
     @property
     def sender(self) -> Sender:

@@ -143,5 +143,8 @@ def _read_run(value: bytes, at: int, closing: bytes, runs: list[list[Place]]) ->
 
 
 def _trimmed(value: bytes, start: int, end: int) -> tuple[int, int]:
-    start = end - len(value[start:end].lstrip(b" \t\r\n"))
-    return start, start + len(value[start:end].rstrip(b" \t\r\n"))
+    """The span without blanks and folds; nothing stands where it begins."""
+    text = value[start:end].lstrip(b" \t\r\n")
+    if not text:
+        return start, start
+    return end - len(text), end - len(text) + len(text.rstrip(b" \t\r\n"))

@@ -61,6 +61,7 @@ class Pipeline:
         upstreams: Upstreams,
         feed: Feed,
         hostname: str,
+        control_domain: bytes = controls.CONTROL_DOMAIN,
         show_client: bool = False,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         random_bits: Callable[[int], int] = secrets.randbits,
@@ -71,6 +72,7 @@ class Pipeline:
         self._upstreams = upstreams
         self._feed = feed
         self._hostname = hostname
+        self._control_domain = control_domain
         self._show_client = show_client
         self._now_ms = now_ms
         self._random_bits = random_bits
@@ -83,10 +85,10 @@ class Pipeline:
                 check_loop(fields)
                 sender = await self._current(envelope.identity)
                 check_author(sender, fields)
+                wishes, head = controls.read(envelope.content.head, fields, self._control_domain)
             except Refusal:
                 metrics.MESSAGES.labels("rejected").inc()
                 raise
-            wishes, head = controls.read(envelope.content.head, fields)
             content = envelope.content.with_head(head)
             planned = plan(envelope, sender, wishes)
             await self._remember(sender, planned.remember)

@@ -1,7 +1,9 @@
 """What is tracked, for whom, and why: the sender's toggles and the message's own wishes.
 
-Pure. The message's wish beats the sender's toggle (DESIGN §6); off for both means that
-nothing of ours is put in. Where toggles are sticky, what the message said becomes the toggle.
+Pure. The message's wishes (its headers', its control addresses', its login's) beat the sender's
+toggles; where they disagree, the most restrictive holds. Off for both means that nothing of ours is
+put in. Where toggles are sticky, what the message said becomes the toggle; not what its login said,
+which is one device's setting, nor a wish that did not come true.
 """
 
 from dataclasses import dataclass
@@ -34,7 +36,12 @@ class Plan:
 
 
 def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
-    """One copy for all recipients: who of them opened it is not told apart."""
+    """One copy for all recipients: who of them opened it is not told apart.
+
+    `wishes` are those of the message's headers; the others travel with the envelope.
+    """
+    own = wishes & envelope.wishes
+    wishes = own & envelope.identity.wishes
     opens = sender.opens if wishes.opens is None else wishes.opens
     clicks = sender.clicks if wishes.clicks is None else wishes.clicks
     reason = None
@@ -51,13 +58,15 @@ def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
         reason=reason,
         may_change=written,
     )
-    return Plan(copies=(copy,), remember=_to_remember(sender, wishes))
-
-
-def _to_remember(sender: Sender, wishes: Wishes) -> Wishes:
     if not sender.sticky:
-        return Wishes()
-    return Wishes(
-        None if wishes.opens == sender.opens else wishes.opens,
-        None if wishes.clicks == sender.clicks else wishes.clicks,
+        return Plan(copies=(copy,), remember=Wishes())
+    remember = Wishes(
+        _to_remember(sender.opens, own.opens, wishes.opens),
+        _to_remember(sender.clicks, own.clicks, wishes.clicks),
     )
+    return Plan(copies=(copy,), remember=remember)
+
+
+def _to_remember(toggle: bool, own: bool | None, came_true: bool | None) -> bool | None:
+    """The toggle's new value; None where it keeps its own."""
+    return own if own is came_true and own is not toggle else None

@@ -64,6 +64,7 @@ async def serve(settings: Settings, handed: Handed | None = None) -> None:
                 metrics_from=settings.http.metrics_from,
                 tracking=settings.tracking.parsed,
                 detrack_quotes=settings.tracking.detrack_quotes,
+                control_domain=settings.tracking.control_domain.encode(),
                 show_client=settings.smtp.show_client,
             )
         )
@@ -139,6 +140,7 @@ async def _open_relay(
             max_recipients=smtp.max_recipients,
             bare_newline=smtp.bare_newline,
             idle_timeout=smtp.idle_timeout,
+            control_domain=settings.tracking.control_domain.encode(),
         ),
         auth=Auth(_authority(site, settings), Guard(), _networks(site, settings)),
         accept=site.pipeline.accept,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from collector.client import Networks
 from relay.auth import Auth
 from relay.connections import Connections
+from relay.controls import CONTROL_DOMAIN
 from relay.drafts import BareNewline, Drafts
 from relay.envelope import Envelope, Reply
 from relay.tls import Tls
@@ -22,6 +23,7 @@ class Submission:
     max_recipients: int = 100
     bare_newline: BareNewline = "normalize"
     idle_timeout: float = 300.0
+    control_domain: bytes = CONTROL_DOMAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

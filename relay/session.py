@@ -14,11 +14,11 @@ from typing import Literal, NamedTuple
 
 import structlog
 
-from relay import metrics
+from relay import controls, metrics
 from relay.address import parse_mail, parse_rcpt
 from relay.auth import check_address
 from relay.content import Content
-from relay.envelope import Client, Envelope, Identity, Parameters, Recipient, Refusal, Reply
+from relay.envelope import Client, Envelope, Identity, Parameters, Recipient, Refusal, Reply, Wishes
 from relay.login import Login
 from relay.loopback import is_loopback
 from relay.service import Door, Service
@@ -40,6 +40,7 @@ class Transaction:
     mail_from: bytes
     parameters: Parameters
     recipients: list[Recipient] = field(default_factory=list)
+    wishes: Wishes = field(default_factory=Wishes)  # of the control addresses, no recipients
 
 
 class Session:
@@ -185,6 +186,12 @@ class Session:
             return Reply(503, b"5.5.1 MAIL first")
         utf8 = b"SMTPUTF8" in transaction.parameters
         recipient = Recipient(*parse_rcpt(argument, utf8=utf8))
+        wishes = controls.of_recipient(recipient.address, self._limits.control_domain)
+        if wishes is not None:
+            transaction.wishes &= wishes
+            return Reply(
+                250, b"2.1.5 A control address: it says what is tracked, no mail goes there"
+            )
         if len(transaction.recipients) >= self._limits.max_recipients:
             return Reply(452, b"4.5.3 Too many recipients; send the rest as another message")
         transaction.recipients.append(recipient)
@@ -196,6 +203,8 @@ class Session:
             return Reply(501, b"5.5.4 Syntax: DATA")
         if transaction is None:
             return Reply(503, b"5.5.1 MAIL first")
+        if not transaction.recipients and transaction.wishes != Wishes():
+            return Reply(554, b"5.5.1 Control addresses are no recipients; give one that is")
         if not transaction.recipients:
             return Reply(503, b"5.5.1 RCPT first")
         self._wire.say(b"354 End with a dot on a line of its own\r\n")
@@ -230,6 +239,7 @@ class Session:
             content=content,
             client=Client(self._peer, self._client_name, self._tls),
             received_at_ms=time.time_ns() // 1_000_000,
+            wishes=transaction.wishes,
         )
         self._idle_talk = 0
         return await self._service.connections.carry_out(self._deliver(envelope))

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from collector.tokens import Key
+from relay.address import is_mailbox
+from relay.controls import CONTROL_DOMAIN
 from relay.loopback import is_loopback
 from rewriter import Tracking
 
@@ -214,6 +216,15 @@ class TokenSettings(Table):
         return tuple(_parse_key(key.get_secret_value()) for key in self.keys)
 
 
+def _control_domain(domain: str) -> str:
+    domain = domain.lower()
+    # An xn-- label has a second spelling, in UTF-8, and mail to that one would leave.
+    plain = domain.isascii() and "xn--" not in domain and "[" not in domain
+    if not plain or not is_mailbox(b"x@" + domain.encode()):
+        raise ValueError(f'should be a domain in ASCII, like "{CONTROL_DOMAIN.decode()}"')
+    return domain
+
+
 class TrackingSettings(Table):
     opens: bool = True
     clicks: bool = True
@@ -221,6 +232,7 @@ class TrackingSettings(Table):
     text_links: bool = False
     wrap_url_text: bool = False
     detrack_quotes: bool = True
+    control_domain: Annotated[str, AfterValidator(_control_domain)] = CONTROL_DOMAIN.decode()
 
     @property
     def parsed(self) -> Tracking:

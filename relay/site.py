@@ -19,6 +19,7 @@ from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import Key, Tokens
 from collector.verdict import EARLY_CLICK_MS
+from relay.controls import CONTROL_DOMAIN
 from relay.drafts import Drafts
 from relay.pipeline import Pipeline
 from relay.rewriting import OFF, Rewriting
@@ -52,6 +53,7 @@ async def open_site(
     metrics_from: Networks = (),
     tracking: Tracking = OFF,
     detrack_quotes: bool = True,
+    control_domain: bytes = CONTROL_DOMAIN,
     show_client: bool = False,
     early_click: float = EARLY_CLICK_MS / 1000,
 ) -> AsyncIterator[Site]:
@@ -79,6 +81,7 @@ async def open_site(
         upstreams=upstreams,
         feed=feed,
         hostname=hostname,
+        control_domain=control_domain,
         show_client=show_client,
     )
     app = build_app(

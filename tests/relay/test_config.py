@@ -190,6 +190,18 @@ SAYS = {
         LEAST + "[[smtp.listen]]\nallow_plain_auth = true\nprot = 25\n",
         'smtp.listen[0].prot is an unknown key: did you mean "port"?',
     ),
+    "control domain": (
+        LEAST + '[tracking]\ncontrol_domain = "b\u00fccher.example"\n',
+        'should be a domain in ASCII, like "letterbell.invalid"',
+    ),
+    "control domain with two spellings": (
+        LEAST + '[tracking]\ncontrol_domain = "xn--bcher-kva.example"\n',
+        'should be a domain in ASCII, like "letterbell.invalid"',
+    ),
+    "control domain of another grammar": (
+        LEAST + '[tracking]\ncontrol_domain = "no.dot."\n',
+        'should be a domain in ASCII, like "letterbell.invalid"',
+    ),
     "nothing near": (
         LEAST + "[log]\nzzz = 3\n",
         "log.zzz is an unknown key: the keys here are level, format",

@@ -1,12 +1,16 @@
 """Controls: every spelling, the stricter of two, and exactly their octets cut out."""
 
+import email
+import email.policy
+from email.utils import getaddresses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.senders import WISHES
-from relay.controls import HEADERS, NAMES, OFF, of_login, read
-from relay.envelope import Wishes
+from relay.controls import DESTINATIONS, HEADERS, NAMES, OFF, of_login, of_recipient, read
+from relay.envelope import Refusal, Wishes
 from relay.header import read_fields
 
 NOTHING = Wishes()
@@ -130,3 +134,163 @@ def test_what_a_login_wishes(login: str, name: str, wishes: Wishes) -> None:
 
 def test_the_house_of_logins_keeps_the_same_words_free() -> None:
     assert set(NAMES) == WISHES
+
+
+DOMAIN = b"letterbell.invalid"
+
+
+@pytest.mark.parametrize(
+    ("address", "wishes"),
+    [
+        (b"track@letterbell.invalid", ON),
+        (b"no-track@letterbell.invalid", OFF),
+        (b"opens@letterbell.invalid", Wishes(opens=True)),
+        (b"No-Opens@LetterBell.Invalid", Wishes(opens=False)),
+        (b"links@letterbell.invalid", Wishes(clicks=True)),
+        (b"no-links@letterbell.invalid", Wishes(clicks=False)),
+        (b"no-track@sub.letterbell.invalid", None),
+        (b"no-track@letterbell.invalid.example", None),
+        (b"postmaster", None),
+    ],
+)
+def test_what_a_recipient_wishes(address: bytes, wishes: Wishes | None) -> None:
+    assert of_recipient(address, DOMAIN) == wishes
+
+
+@pytest.mark.parametrize("name", [b"notrack", b'"no-track"', b"no-track+x", b"\xff", b"", b"a@b"])
+def test_an_unknown_control_address_goes_nowhere(name: bytes) -> None:
+    with pytest.raises(Refusal) as refusal:
+        of_recipient(name + b"@" + DOMAIN, DOMAIN)
+    assert refusal.value.reply.wire().startswith(b"550 5.1.1 At letterbell.invalid there are only ")
+
+
+@pytest.mark.parametrize(
+    ("header", "left", "wishes"),
+    [
+        (b"To: no-track@letterbell.invalid\r\n", b"", OFF),
+        (b'Bcc: "No tracking"\r\n <no-track@letterbell.invalid> (x)\r\n', b"", OFF),
+        (
+            b"cc :no-links@letterbell.invalid , opens@letterbell.invalid\r\n",
+            b"",
+            Wishes(True, False),
+        ),
+        (
+            b"To: bob@example.org, no-opens@letterbell.invalid\r\n",
+            b"To: bob@example.org\r\n",
+            Wishes(opens=False),
+        ),
+        (
+            b'To: NO-Opens@LetterBell.invalid,\r\n\t"Doe, Bob" <bob@example.org> (x),\r\n e@x\r\n',
+            b'To: "Doe, Bob" <bob@example.org> (x),\r\n e@x\r\n',
+            Wishes(opens=False),
+        ),
+        (
+            b"To: Us: no-track@letterbell.invalid, bob@example.org;\r\n",
+            b"To: Us: bob@example.org;\r\n",
+            OFF,
+        ),
+        (
+            b"To: undisclosed-recipients: no-track@letterbell.invalid;\r\n",
+            b"To: undisclosed-recipients: ;\r\n",
+            OFF,
+        ),
+        (
+            b"To: bob@example.org\r\nResent-To: no-track@letterbell.invalid\r\n",
+            b"To: bob@example.org\r\n",
+            OFF,
+        ),
+        (
+            b"X-Track: opens=true\r\nTo: bob@example.org\r\nCc: no-track@letterbell.invalid\r\n",
+            b"To: bob@example.org\r\n",
+            OFF,
+        ),
+        (b"To: a@b.c, no-track@letterbell.invalid", b"To: a@b.c", OFF),
+    ],
+)
+def test_control_addresses_are_obeyed_and_cut_out(
+    header: bytes, left: bytes, wishes: Wishes
+) -> None:
+    content = b"From: ana@example.com\r\n" + header
+    kept = b"From: ana@example.com\r\n" + left
+    assert read(content, read_fields(content), DOMAIN) == (wishes, kept)
+    if header.endswith(b"\r\n"):
+        rest = (
+            b"Subject: To: no-track@letterbell.invalid\r\n\r\nTo: no-track@letterbell.invalid\r\n"
+        )
+        assert read(content + rest, read_fields(content + rest), DOMAIN) == (wishes, kept + rest)
+    assert read(content, read_fields(content))[0].clicks is None  # by headers alone
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"To: bob@example.org\r\n",
+        b"To: bob@letterbell.invalid.example\r\n",
+        b"To: x@sub.letterbell.invalid\r\n",
+        b'To: "no-track@letterbell.invalid" <bob@example.org>\r\n',
+        b"To: bob@example.org (not letterbell.invalid), eve@example.org\r\n",
+        b"Reply-To: no-track@letterbell.invalid\r\n",
+        b"To: bob@@example.org, <\r\n",
+    ],
+)
+def test_other_addresses_stay(header: bytes) -> None:
+    content = header + b"\r\n"
+    wishes, kept = read(content, read_fields(content), DOMAIN)
+    assert wishes == NOTHING
+    assert kept is content
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (b"To: notrack@letterbell.invalid", b"550 5.1.1 At letterbell.invalid"),
+        (
+            b"To: bob@x.y, Us: no-track@x.y, x@letterbell.invalid;",
+            b"550 5.1.1 At letterbell.invalid",
+        ),
+        (b"Cc: bob@x.y; no-track@letterbell.invalid", b"550 5.1.3 The Cc header"),
+        (b"To: no-track@letterbell. invalid", b"550 5.1.3 The To header"),
+        (b"Resent-To: Bob, no-track@letterbell.invalid", b"550 5.1.3 The Resent-To header"),
+        (b'To: "no-track@letterbell.invalid', b"550 5.1.3 The To header"),
+        (b"To: x@y.z <no-track@letterbell.invalid>", b"550 5.1.3 The To header"),
+    ],
+)
+def test_what_cannot_be_cut_out_for_certain_is_refused(header: bytes, words: bytes) -> None:
+    with pytest.raises(Refusal) as refusal:
+        read(header, read_fields(header), DOMAIN)
+    assert refusal.value.reply.wire().startswith(words)
+
+
+ADDRESSES = st.sampled_from(
+    [b"bob@example.org", b'"Doe, B." <b@x.y>', b"Eve (x) <eve@x.y>", b"Us: a@x.y, b@x.y;", b""]
+)
+CONTROLS = st.sampled_from(
+    [
+        b"no-track@letterbell.invalid",
+        b'"a, b" <Opens@letterbell.invalid>',
+        b"(x) links@LETTERBELL.invalid",
+    ]
+)
+
+
+@given(
+    st.lists(ADDRESSES | CONTROLS, min_size=1, max_size=6),
+    st.sampled_from(sorted(DESTINATIONS)),
+    st.sampled_from([b", ", b",\r\n\t", b" , "]),
+)
+def test_the_others_are_who_is_left(places: list[bytes], name: bytes, comma: bytes) -> None:
+    def readers(header: bytes) -> list[list[str]]:
+        text = email.message_from_bytes(header, policy=email.policy.default)
+        raw = email.message_from_bytes(header, policy=email.policy.compat32)
+        lists = [str(text[name.decode()] or ""), raw[name.decode()] or ""]
+        return [[address for _, address in getaddresses([each]) if address] for each in lists]
+
+    content = name + b": " + comma.join(places) + b"\r\n"
+    _, kept = read(content, read_fields(content), DOMAIN)
+    assert readers(kept) == [
+        [each for each in addresses if not each.lower().endswith("letterbell.invalid")]
+        for addresses in readers(content)
+    ]
+    assert kept == b"" or kept.endswith(b"\r\n")
+    blank = [sum(line.isspace() for line in each.splitlines()) for each in (kept, content)]
+    assert blank[0] <= blank[1]

@@ -58,13 +58,14 @@ class Bench:
         self.relay = relay
         self.sink = sink
 
-    async def send(self, content: bytes = HTML, *recipients: str) -> str:
+    async def send(self, content: bytes = HTML, *recipients: str, login: str = "ana") -> str:
         """Submits as ana does; the reply, whatever it is."""
-        return await asyncio.to_thread(self._send, content, recipients or ("bob@example.org",))
+        to = recipients or ("bob@example.org",)
+        return await asyncio.to_thread(self._send, content, to, login)
 
-    def _send(self, content: bytes, recipients: tuple[str, ...]) -> str:
+    def _send(self, content: bytes, recipients: tuple[str, ...], login: str) -> str:
         with smtplib.SMTP("127.0.0.1", self.relay.ports["plain"], timeout=30) as client:
-            client.login("ana", PASSWORD)
+            client.login(login, PASSWORD)
             client.mail("ana@example.com")
             for recipient in recipients:
                 client.rcpt(recipient)
@@ -165,6 +166,44 @@ async def test_controls_are_obeyed_stripped_and_remembered(bench: Bench) -> None
     await bench.send(b"X-Track: opens=true\r\n" + HTML)
     assert b"<img" in bench.received
     assert b"X-Track" not in bench.received
+
+
+async def test_control_recipients_are_obeyed_dropped_and_remembered(bench: Bench) -> None:
+    header = b"To: bob@example.org, no-opens@letterbell.invalid\r\n"
+    assert (
+        await bench.send(header + HTML, "No-Opens@letterbell.invalid", "bob@example.org")
+        == "250 2.0.0 queued as 1"
+    )
+    assert bench.received.startswith(b"To: bob@example.org\r\n")
+    assert b"<img" not in bench.received
+    assert b"/c/" in bench.received
+    assert bench.sink.mails[-1].recipients == ["bob@example.org"]
+    [row] = await bench.relay.messages()
+    assert (row.recipients, row.opens, row.clicks) == (("bob@example.org",), False, True)
+    current = await bench.relay.senders.current(bench.relay.ana.id)
+    assert current
+    assert (current.opens, current.clicks) == (False, True)
+
+
+async def test_a_control_address_in_a_header_alone_counts_too(bench: Bench) -> None:
+    await bench.send(b"To: no-track@letterbell.invalid\r\n" + HTML)  # one of many, person by person
+    assert bench.received == HTML
+
+
+async def test_a_control_address_that_cannot_be_cut_out_keeps_the_mail_here(bench: Bench) -> None:
+    before = metrics.MESSAGES.labels("rejected")._value.get()
+    reply = await bench.send(b"To: bob; no-track@letterbell.invalid\r\n" + HTML)
+    assert reply.startswith("550 5.1.3 The To header names letterbell.invalid ")
+    assert metrics.MESSAGES.labels("rejected")._value.get() == before + 1
+    assert bench.sink.mails == []
+
+
+async def test_a_logins_suffix_is_the_devices_and_not_remembered(bench: Bench) -> None:
+    await bench.send(b"X-Track-Opens: yes\r\n" + HTML, login="ana+no-track")
+    assert bench.received == HTML
+    await bench.send()
+    assert b"<img" in bench.received
+    assert b"/c/" in bench.received
 
 
 async def test_controls_of_a_sender_that_is_not_sticky(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Whose wish wins, as a table: the message's own, then the sender's toggles."""
+"""Whose wish wins, as a table: the most restrictive of the message's, then the sender's toggles."""
 
 from dataclasses import replace
 
@@ -50,6 +50,62 @@ def test_a_bounce_is_never_tracked_whatever_it_wishes() -> None:
     [copy] = plan(replace(ENVELOPE, mail_from=b""), ANA, Wishes(True, True)).copies
     assert (copy.opens, copy.clicks, copy.reason) == (False, False, "null sender")
     assert not copy.may_change
+
+
+# Three sources of a wish and the toggle; what becomes of it, and of the toggle where it is sticky.
+PRECEDENCE = [
+    # header, recipient, login, toggle -> tracked, remembered
+    (None, None, None, True, True, None),
+    (None, None, None, False, False, None),
+    (True, None, None, False, True, True),
+    (False, None, None, True, False, False),
+    (None, True, None, False, True, True),
+    (None, False, None, True, False, False),
+    (None, None, True, False, True, None),  # a device's setting: remembered on the device
+    (None, None, False, True, False, None),
+    (True, False, None, True, False, False),
+    (False, True, None, True, False, False),
+    (True, True, None, False, True, True),
+    (True, None, False, False, False, None),  # a wish that does not come true is not remembered
+    (None, True, False, False, False, None),
+    (False, None, True, True, False, False),
+    (None, False, True, True, False, False),
+    (True, True, False, True, False, None),
+    (True, True, True, False, True, True),
+    (True, None, None, True, True, None),  # as it is already
+    (False, False, False, False, False, None),
+    (False, None, None, False, False, None),
+]
+
+
+@pytest.mark.parametrize("sticky", [True, False])
+@pytest.mark.parametrize("which", ["opens", "clicks"])
+@pytest.mark.parametrize(
+    ("header", "recipient", "login", "toggle", "tracked", "remembered"), PRECEDENCE
+)
+def test_precedence(
+    header: bool | None,
+    recipient: bool | None,
+    login: bool | None,
+    toggle: bool,
+    tracked: bool,
+    remembered: bool | None,
+    which: str,
+    sticky: bool,
+) -> None:
+    other = "clicks" if which == "opens" else "opens"
+    sender = replace(ANA, sticky=sticky, **{which: toggle, other: True})
+    envelope = replace(
+        ENVELOPE,
+        identity=Identity(sender=sender, wishes=Wishes(**{which: login})),
+        wishes=Wishes(**{which: recipient}),
+    )
+    planned = plan(envelope, sender, Wishes(**{which: header}))
+    [copy] = planned.copies
+    assert getattr(copy, which) is tracked
+    assert getattr(copy, other) is True
+    assert getattr(planned.remember, which) is (remembered if sticky else None)
+    assert getattr(planned.remember, other) is None
 
 
 @pytest.mark.parametrize(
