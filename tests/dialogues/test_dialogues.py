@@ -17,8 +17,8 @@ r"""Plays every *.txt of this folder against `letterbell serve`, octet for octet
                                   first, unless the dialogue says when (behind a PROXY header)
     CLOSED                        the server has closed the connection
     CONNECT                       the client comes again
-    U: RCPT TO:<b@example.com>    upstream has heard this line
-    M: Subject: x                 upstream has this line in its last message
+    U: RCPT TO:<b@example.com>    upstream has heard this line; `U! …`: it has not
+    M: Subject: x                 upstream has this line in its last message; `M! …`: it has not
     M~ Received: .*               upstream has a line in its last message that matches this
     N: 0                          upstream has had so many messages
 
@@ -42,7 +42,7 @@ from relays import HOSTNAME, RawClient, Script, client_tls
 
 FOLDER = Path(__file__).parent
 ESCAPES = {"r": "\r", "n": "\n", "0": "\0", "\\": "\\"}
-LINE = re.compile(r"(S:|S~|S\*|O:|O!|C:|C>|U:|M:|M~|N:|TLS|CLOSED|CONNECT) ?(.*)")
+LINE = re.compile(r"(S:|S~|S\*|O:|O!|C:|C>|U:|U!|M:|M!|M~|N:|TLS|CLOSED|CONNECT) ?(.*)")
 # What RFC 2034 §4 leaves without an enhanced code: the greeting, HELO and EHLO, and every 3xx.
 PLAIN_REPLY = re.compile(rf"3\d\d |(?:220|250)[ -]{re.escape(HOSTNAME)}\b")
 ENHANCED = re.compile(r"([245])\d\d[ -]\1\.\d{1,3}\.\d{1,3} \S.*")
@@ -155,10 +155,12 @@ class Player:
             case "CONNECT":
                 await self.leave()
                 await self.connect()
-            case "U:":
-                assert spoken(text) + b"\r\n" in self.script.lines, self.script.lines
-            case "M:":
-                assert spoken(text) in self.script.messages[-1].split(b"\r\n")
+            case "U:" | "U!":
+                heard_there = spoken(text) + b"\r\n" in self.script.lines
+                assert heard_there == (kind == "U:"), self.script.lines
+            case "M:" | "M!":
+                in_message = spoken(text) in self.script.messages[-1].split(b"\r\n")
+                assert in_message == (kind == "M:"), self.script.messages[-1]
             case "M~":
                 lines = self.script.messages[-1].decode("utf-8", "replace").split("\r\n")
                 assert any(re.fullmatch(text, line) for line in lines), lines
