@@ -25,6 +25,7 @@ from relay.loopback import is_loopback
 from relay.networks import Networks
 from relay.passthrough import PassThrough
 from relay.problems import ConfigError, Problem, bind_mend
+from relay.rates import Rates
 from relay.reloading import Reloading
 from relay.service import Door, Service, Submission
 from relay.settings import ListenSettings, Settings, SmtpSettings
@@ -146,6 +147,7 @@ async def _open_relay(
         accept=site.pipeline.accept,
         connections=connections,
         drafts=site.drafts,
+        rates=Rates(messages=smtp.max_messages_per_hour, recipients=smtp.max_recipients_per_hour),
     )
     stack.push_async_callback(connections.drain, DRAIN_SECONDS)
     tls = _tls(smtp)

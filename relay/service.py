@@ -1,7 +1,7 @@
 """What the submission server is made with: its limits, its listeners' doors, what all share."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collector.client import Networks
 from relay.auth import Auth
@@ -9,6 +9,7 @@ from relay.connections import Connections
 from relay.controls import CONTROL_DOMAIN
 from relay.drafts import BareNewline, Drafts
 from relay.envelope import Envelope, Reply
+from relay.rates import Rates
 from relay.tls import Tls
 
 Accept = Callable[[Envelope], Awaitable[Reply]]
@@ -50,3 +51,4 @@ class Service:
     accept: Accept
     connections: Connections
     drafts: Drafts
+    rates: Rates = field(default_factory=Rates)

@@ -21,6 +21,7 @@ from relay.content import Content
 from relay.envelope import Client, Envelope, Identity, Parameters, Recipient, Refusal, Reply, Wishes
 from relay.login import Login
 from relay.loopback import is_loopback
+from relay.rates import Rate
 from relay.service import Door, Service
 from relay.transparency import Unstuffing
 from relay.wire import Hangup, Wire
@@ -37,6 +38,7 @@ _CLIENT_NAME = re.compile(rb"[!-~]{1,255}")
 class Transaction:
     """What MAIL and RCPT have said so far."""
 
+    sender_id: int
     mail_from: bytes
     parameters: Parameters
     recipients: list[Recipient] = field(default_factory=list)
@@ -177,7 +179,10 @@ class Session:
             return Reply(452, b"4.3.1 There is no room for mail just now; try again later")
         if address:
             check_address(identity.sender, address)
-        self._transaction = Transaction(address, parameters)
+        rate = self._service.rates.messages
+        if wait := rate.take(identity.sender.id):
+            return _too_many(b"messages", rate, wait)
+        self._transaction = Transaction(identity.sender.id, address, parameters)
         return Reply(250, b"2.1.0 Sender ok")
 
     async def rcpt(self, argument: bytes) -> Reply:
@@ -194,6 +199,9 @@ class Session:
             )
         if len(transaction.recipients) >= self._limits.max_recipients:
             return Reply(452, b"4.5.3 Too many recipients; send the rest as another message")
+        rate = self._service.rates.recipients
+        if wait := rate.take(transaction.sender_id):
+            return _too_many(b"recipients", rate, wait)
         transaction.recipients.append(recipient)
         return Reply(250, b"2.1.5 Recipient ok")
 
@@ -316,6 +324,12 @@ COMMANDS = {
     b"CONNECT": Command(Session.http),
 }
 UNKNOWN = Command(Session.unknown, 10)
+
+
+def _too_many(what: bytes, rate: Rate, wait: int) -> Reply:
+    """The reply to one who has had an hour's worth of something."""
+    text = b"4.7.1 %d %b an hour are allowed; try again in %d s"
+    return Reply(450, text % (rate.per_hour, what, wait))
 
 
 def trouble(error: Exception) -> Reply:

@@ -113,6 +113,8 @@ class SmtpSettings(Table):
     hostname: str | None = None
     max_size: Annotated[int, Field(ge=1024)] = 26_214_400
     max_recipients: Count = 100
+    max_messages_per_hour: Annotated[int, Field(ge=0)] = 0
+    max_recipients_per_hour: Annotated[int, Field(ge=0)] = 0
     bare_newline: Literal["normalize", "reject"] = "normalize"
     idle_timeout: Seconds = 300
     max_connections: Count = 1000

@@ -34,6 +34,7 @@ from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.networks import Network, Networks
 from relay.pipeline import Pipeline
+from relay.rates import Rates
 from relay.rewriting import Rewriting
 from relay.service import Door, Service, Submission
 from relay.tls import Tls
@@ -333,6 +334,7 @@ async def running_relay(
     accept: Callable[[Pipeline], Any] = lambda pipeline: pipeline.accept,
     rewriting: dict[str, Any] | None = None,
     show_client: bool = False,
+    rates: Rates | None = None,
     **limits: Any,
 ) -> AsyncIterator[Relay]:
     """The relay with one listener a door; the door "plain" takes logins without TLS."""
@@ -361,6 +363,7 @@ async def running_relay(
         accept=accept(pipeline),
         connections=connections or Connections(limit=100, limit_per_address=100),
         drafts=drafts,
+        rates=rates or Rates(),
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
