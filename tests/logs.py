@@ -31,6 +31,8 @@ FORBIDDEN = {
     "a token": re.compile(r"/[oc]/[A-Za-z0-9_-]{16}"),
     "a body": re.compile(r"(?i)</?(?:html|body|div|p|a|b|table)\b[^>]{0,80}>|\bhref\W|Zimtstern"),
 }
+# As they are by default, masked, addresses have one letter and "…" (in JSON \u2026) before the "@".
+ADDRESS = re.compile(r"[\w.+-]{2,}(?<!\\u2026)@[\w-]+(?:\.[\w-]+)*\.(?:com|org|example)\b")
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 # What is in PLAIN's, XOAUTH2's and OAUTHBEARER's responses, whoever the user is.
 RESPONSE = re.compile(rb"\A[^\0]{0,255}\0[^\0]{1,255}\0[^\0]{1,255}\Z|\x01auth=Bearer ")
@@ -90,11 +92,12 @@ def leaks_of(folder: Path) -> list[str]:
     remembered = folder / REMEMBERED
     told = remembered.read_text(encoding="utf-8").splitlines() if remembered.exists() else []
     secrets = (*SECRETS, *told)
-    return [
-        f"{path}: {leak}"
-        for path in sorted(folder.glob("*.log"))
-        for leak in leaks(path.read_text(encoding="utf-8"), secrets)
-    ]
+    found = []
+    for path in sorted(folder.glob("*.log")):
+        text = path.read_text(encoding="utf-8")
+        found += [f"{path}: {leak}" for leak in leaks(text, secrets)]
+        found += [f"{path}: an address: {address}" for address in ADDRESS.findall(text)[:1]]
+    return found
 
 
 LEAKS = pytest.StashKey[list[str]]()

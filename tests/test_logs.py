@@ -71,6 +71,13 @@ def test_secrets_made_by_a_test_are_searched_for_too(tmp_path: Path) -> None:
     assert [leak.split(":")[0] for leak in leaks_of(tmp_path)] == [f"{tmp_path}/serve-2.log"]
 
 
+def test_addresses_are_masked(tmp_path: Path) -> None:
+    (tmp_path / "serve-1.log").write_text(EVENT % r"from a\u2026@example.com to \u2026@x.org")
+    assert leaks_of(tmp_path) == []
+    (tmp_path / "serve-2.log").write_text(EVENT % "from ana@example.com")
+    assert leaks_of(tmp_path) == [f"{tmp_path}/serve-2.log: an address: ana@example.com"]
+
+
 PLANTED = """
 import sys
 import pytest
