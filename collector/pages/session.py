@@ -16,7 +16,7 @@ from collector.pages import forms
 from collector.pages.outage import Handler
 from collector.pages.rendering import render, see_other
 from collector.passwords import PasswordsBusy
-from collector.senders import Sender
+from collector.senders import Sender, login_key
 from collector.throttle import Throttle
 from collector.tracking import find_client
 
@@ -88,7 +88,7 @@ async def submit_sign_in(request: web.Request) -> web.StreamResponse:
     login, password = fields.get("login", "").strip(), fields.get("password", "")
     address = str(find_client(request))
     by_login, by_address = request.app[BY_LOGIN], request.app[BY_ADDRESS]
-    pair = (login.casefold(), address)
+    pair = (login_key(login), address)
     if wait := max(by_login.wait(pair), by_address.wait(address)):
         return await _throttled(request, login, wait)
     # Counted before the check, so that many tries at once gain nothing.

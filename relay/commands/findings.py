@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from collector.engine import database_file
 from collector.errors import StoreError
+from collector.senders import Senders
 from collector.store import Store
 from relay.certificate import read_certificate
 from relay.descriptors import allowed, needed
@@ -54,6 +55,33 @@ async def check_store(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("ok", f"store: {path} opens and takes writes")
     except StoreError as error:
         yield Finding("problem", f"store: {error}")
+
+
+async def check_networks(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether each network that needs no login has a sender."""
+    if not settings.auth.network or not database_file(settings.store.url).exists():
+        return
+    try:
+        store = await Store.open(settings.store.url)
+    except StoreError:  # told of by check_store
+        return
+    senders = Senders(store)
+    try:
+        for each in settings.auth.network:
+            found = await senders.find(each.sender)
+            if found is None:
+                mend = f"letterbell sender add {each.sender}"
+                text = f"auth.network: {each.network} has no sender {each.sender!r}: {mend}"
+                yield Finding("problem", text)
+            elif not found.enabled:
+                mend = f"letterbell sender set {each.sender} --enable"
+                text = f"auth.network: {each.network}: {each.sender!r} is disabled: {mend}"
+                yield Finding("warning", text)
+            else:
+                yield Finding("ok", f"auth.network: {each.network} sends as {found.login}")
+    finally:
+        senders.close()
+        await store.close()
 
 
 async def check_ports(settings: Settings) -> AsyncIterator[Finding]:
@@ -174,6 +202,7 @@ async def check_upstream(settings: Settings) -> AsyncIterator[Finding]:
 
 CHECKS = (
     check_store,
+    check_networks,
     check_ports,
     check_listeners,
     check_files,

@@ -3,6 +3,7 @@
 explain has a file of its own; check, serve and --send with real peers are in tests/e2e.
 """
 
+import json
 import os
 import re
 import socket
@@ -209,6 +210,22 @@ def test_check_names_every_problem_and_makes_nothing(
     assert "this machine has no such address" in result.stdout
     assert "none.pem cannot be read: No such file or directory" in result.stdout
     assert not Path("letterbell.db").exists()
+
+
+def test_check_knows_whether_networks_have_their_senders(
+    configured: Run, monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__HOST", "127.0.0.1")
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__PORT", str(port))
+    networks = [{"network": f"10.{n}.0.0/16", "sender": f"app{n}"} for n in (1, 2, 3)]
+    monkeypatch.setenv("LETTERBELL_AUTH__NETWORK", json.dumps(networks))
+    for login in ("app1", "app2"):
+        configured("sender", "add", login, "--address", "app@example.com", "--generate")
+    configured("sender", "set", "app2", "--disable")
+    told = configured("check", expect=2).stdout
+    assert "ok       auth.network: 10.1.0.0/16 sends as app1\n" in told
+    assert "warning  auth.network: 10.2.0.0/16: 'app2' is disabled: letterbell sender set" in told
+    assert "problem  auth.network: 10.3.0.0/16 has no sender 'app3': letterbell sender add" in told
 
 
 def test_check_warns_of_plain_http_to_the_outside(

@@ -105,6 +105,18 @@ async def test_a_crowd_is_told_to_come_again_and_counts_as_no_failure(
     assert (await browser.sign_in("ana@example.com")).status == 303
 
 
+async def test_spellings_of_a_login_are_slowed_together(site, ana, browser) -> None:
+    for login in (
+        "ana@example.com",
+        "ANA@example.com",
+        "\uff21na@example.com",
+        "\uff41na@example.com",
+    ):
+        assert (await browser.sign_in(login, "wrong")).status == 403
+    assert (await browser.sign_in("ana@EXAMPLE.com", "wrong")).status == 403
+    assert (await browser.sign_in("ana@example.com")).status == 429
+
+
 async def test_many_logins_from_one_place_are_slowed_too(site, ana, browser) -> None:
     for number in range(20):
         await browser.sign_in(f"guess-{number}@example.com", "wrong")
