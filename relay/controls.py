@@ -8,6 +8,7 @@ read means "off" for all it may control, an address that is no control is refuse
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
 from operator import and_
@@ -53,7 +54,8 @@ NAMES: Mapping[str, Wishes] = {
 DESTINATIONS = frozenset(
     {b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc", b"mail-followup-to"}
 )
-_NOT_IN_DOMAINS = b' \t\r\n"\\'
+_BLANKS = b' \t\r\n"\\'  # what some readers pass over within a domain, as they do over comments
+_COMMENT = re.compile(rb"\((?:[^()]|\([^()]*\))*\)")
 
 
 def of_recipient(address: bytes, domain: bytes) -> Wishes | None:
@@ -110,7 +112,8 @@ def _of_destinations(
     content: bytes, field: Field, domain: bytes
 ) -> tuple[Wishes, list[tuple[int, int]]]:
     """What the control addresses in a field wish, and what of the content goes with them."""
-    if domain not in field.value.lower().translate(None, _NOT_IN_DOMAINS):
+    text = field.value.lower().translate(None, _BLANKS)
+    if domain not in text and domain not in _COMMENT.sub(b"", text):
         return Wishes(), []
     runs = read_list(field.value)
     if runs is None:

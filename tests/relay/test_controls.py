@@ -250,6 +250,7 @@ def test_other_addresses_stay(header: bytes) -> None:
         ),
         (b"Cc: bob@x.y; no-track@letterbell.invalid", b"550 5.1.3 The Cc header"),
         (b"To: no-track@letterbell. invalid", b"550 5.1.3 The To header"),
+        (b"To: no-track@letter(x (y))bell\r\n .invalid", b"550 5.1.3 The To header"),
         (b"Resent-To: Bob, no-track@letterbell.invalid", b"550 5.1.3 The Resent-To header"),
         (b'To: "no-track@letterbell.invalid', b"550 5.1.3 The To header"),
         (b"To: x@y.z <no-track@letterbell.invalid>", b"550 5.1.3 The To header"),
