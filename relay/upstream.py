@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 # To AUTH, those say that it cannot be said so here, and nothing of the login (RFC 4954 §4, §6).
 MISMATCH = (500, 501, 502, 503, 504, 530, 538)
+PROOF_SECONDS = 300.0  # how long a kept session proves the login that opened it
 IDLE_SECONDS = 30.0  # how long an unused session is kept; most servers drop theirs after minutes
 
 
@@ -81,11 +82,13 @@ class Upstream:
         self._gate = gate or Gate(host.connections)
         self._credentials = credentials
         self._idle: list[tuple[Conversation, asyncio.TimerHandle]] = []
+        self._logged_in_at = 0.0
 
     @property
-    def has_kept(self) -> bool:
-        """Whether a session stands that is logged in."""
-        return any(conversation.is_open for conversation, _ in self._idle)
+    def is_proven(self) -> bool:
+        """Whether a session stands, and the login was right not long ago."""
+        age = asyncio.get_running_loop().time() - self._logged_in_at
+        return age < PROOF_SECONDS and any(kept.is_open for kept, _ in self._idle)
 
     async def log_in(self) -> None:
         """Opens a session and keeps it. Raises LoginRefused, UpstreamError."""
@@ -175,6 +178,7 @@ class Upstream:
                 smtp.close()
                 raise
         metrics.UPSTREAM_CONNECTIONS.labels("opened").inc()
+        self._logged_in_at = asyncio.get_running_loop().time()
         return Conversation(
             cast(asyncio.WriteTransport, smtp.transport),  # uvloop's have no such base class
             smtp.esmtp_extensions,

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from relay.credentials import Credentials
 from relay.envelope import Identity
 from relay.gate import Gate
-from relay.upstream import Upstream, UpstreamError, UpstreamHost
+from relay.upstream import LoginRefused, Upstream, UpstreamError, UpstreamHost
 
 MAX_WAITING = 20  # logins; one that would wait longer is told so
 
@@ -41,7 +41,7 @@ class Upstreams:
         Raises LoginRefused where they are wrong, UpstreamError where nobody knows.
         """
         upstream = self._of(credentials)
-        if upstream.has_kept:
+        if upstream.is_proven:
             return
         if self._waiting >= MAX_WAITING:
             raise UpstreamError("too many logins wait for it", "raise upstream.connections")
@@ -52,6 +52,9 @@ class Upstreams:
             self._waiting -= 1
         try:
             await upstream.log_in()
+        except LoginRefused:
+            await upstream.close()  # what it was right for once is over
+            raise
         finally:
             self._logins.release()
 

@@ -191,6 +191,23 @@ async def test_another_password_is_another_login(start: Start) -> None:
         assert upstream.logins == 2
 
 
+async def test_a_kept_session_is_no_proof_for_ever(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers = "250-script\r\n250 AUTH PLAIN"
+    async with Script(offers, AUTH="235 ok").running() as script, start(script.port) as relay:
+        for _ in range(3):
+            async with await greeted(relay) as client:
+                assert (await client.ask(plain())).startswith("235 ")
+        assert script.sessions == 1
+        monkeypatch.setattr("relay.upstream.PROOF_SECONDS", 0.0)
+        script.say("AUTH", "535 5.7.8 changed")
+        async with await greeted(relay) as client:
+            assert (await client.ask(plain())).startswith("535 ")
+        await script.heard(b"QUIT\r\n")  # the kept one goes as well
+        assert script.sessions == 2
+
+
 async def test_who_is_disabled_here_or_known_here_already(start: Start) -> None:
     async with sink().running() as upstream, start(upstream.port) as relay:
         known = await relay.senders.add("ana@example.com", "own", ["own@example.com"])
