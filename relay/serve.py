@@ -142,6 +142,7 @@ async def _open_relay(
             bare_newline=smtp.bare_newline,
             idle_timeout=smtp.idle_timeout,
             control_domain=settings.tracking.control_domain.encode(),
+            greeting_delay=smtp.greeting_delay,
         ),
         auth=Auth(_authority(site, settings), Guard(), _networks(site, settings)),
         accept=site.pipeline.accept,

@@ -25,6 +25,7 @@ class Submission:
     bare_newline: BareNewline = "normalize"
     idle_timeout: float = 300.0
     control_domain: bytes = CONTROL_DOMAIN
+    greeting_delay: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,7 @@ class Session:
         self._tls = tls  # the protocol's version, "" in clear
         self._start_tls = start_tls
         self._client_name = b""
+        self._pipelining = False  # offered, and not forgotten since
         self._transaction: Transaction | None = None
         self._login = Login(service.auth, peer=peer, may_log_in=lambda: self._may_log_in)
         self._idle_talk = 0
@@ -79,6 +80,8 @@ class Session:
         """
         verb, _, argument = line.partition(b" ")
         command = COMMANDS.get(verb.upper(), UNKNOWN)
+        if self._wire.pending and not self._may_follow(command):
+            raise Hangup(503, b"5.5.0 Wait for the reply to this before you go on")
         self._idle_talk += command.weight
         if self._idle_talk > MAX_IDLE_TALK:
             raise Hangup(421, b"4.7.0 Too many commands without a message")
@@ -102,10 +105,17 @@ class Session:
         """Forgets the transaction."""
         self._transaction = None
 
+    def _may_follow(self, command: "Command") -> bool:
+        """Whether more may be sent before this command's reply is read (RFC 2920 §3.1).
+
+        Who writes on without reading may be talking to somebody else.
+        """
+        return command.followed == "always" or (command.followed == "offered" and self._pipelining)
+
     async def ehlo(self, name: bytes) -> Reply:
         if not _CLIENT_NAME.fullmatch(name):
             return Reply(501, b"5.5.4 Syntax: EHLO hostname")
-        self._client_name, self._transaction = name, None
+        self._client_name, self._transaction, self._pipelining = name, None, True
         offers = [
             self._limits.hostname.encode("ascii"),
             b"PIPELINING",
@@ -124,7 +134,7 @@ class Session:
     async def helo(self, name: bytes) -> Reply:
         if not _CLIENT_NAME.fullmatch(name):
             return Reply(501, b"5.5.4 Syntax: HELO hostname")
-        self._client_name, self._transaction = name, None
+        self._client_name, self._transaction, self._pipelining = name, None, False
         return Reply(250, self._limits.hostname.encode("ascii"))
 
     async def starttls(self, argument: bytes) -> Reply | None:
@@ -139,7 +149,7 @@ class Session:
         await self._wire.flush()
         self._refuse_plaintext()  # a client slow to read has made us wait
         self._tls = await self._start_tls()
-        self._client_name, self._transaction = b"", None  # RFC 3207 §4.2
+        self._client_name, self._transaction, self._pipelining = b"", None, False  # RFC 3207 §4.2
         self._login.forget()
         return None
 
@@ -299,20 +309,22 @@ class Session:
 
 
 class Command(NamedTuple):
-    """What a verb does, and how much it counts towards MAX_IDLE_TALK."""
+    """What a verb does, how much it counts towards MAX_IDLE_TALK, and when more may be sent before
+    its reply is read: where EHLO has offered that, never, or always, as it does no harm."""
 
     obey: Callable[[Session, bytes], Awaitable[Reply | None]]
     weight: int = 1
+    followed: Literal["always", "offered", "never"] = "always"
 
 
 COMMANDS = {
-    b"EHLO": Command(Session.ehlo),
-    b"HELO": Command(Session.helo),
+    b"EHLO": Command(Session.ehlo, followed="never"),
+    b"HELO": Command(Session.helo, followed="never"),
     b"STARTTLS": Command(Session.starttls),
-    b"AUTH": Command(Session.auth),
-    b"MAIL": Command(Session.mail),
-    b"RCPT": Command(Session.rcpt, 0),
-    b"DATA": Command(Session.data),
+    b"AUTH": Command(Session.auth, followed="never"),
+    b"MAIL": Command(Session.mail, followed="offered"),
+    b"RCPT": Command(Session.rcpt, 0, followed="offered"),
+    b"DATA": Command(Session.data, followed="never"),
     b"RSET": Command(Session.rset),
     b"NOOP": Command(Session.noop),
     b"VRFY": Command(Session.vrfy),

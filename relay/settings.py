@@ -117,6 +117,7 @@ class SmtpSettings(Table):
     max_recipients_per_hour: Annotated[int, Field(ge=0)] = 0
     bare_newline: Literal["normalize", "reject"] = "normalize"
     idle_timeout: Seconds = 300
+    greeting_delay: Annotated[float, Field(ge=0, le=60)] = 0.1
     max_connections: Count = 1000
     max_connections_per_address: Count = 100
     certificate: Path | None = None

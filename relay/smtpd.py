@@ -16,6 +16,7 @@ from aiosmtpd.smtp import SMTP
 
 from relay.connections import Connection
 from relay.envelope import Refusal
+from relay.loopback import is_loopback
 from relay.patience import Patience
 from relay.service import Door, Service
 from relay.session import Session, trouble
@@ -103,10 +104,21 @@ class SubmissionServer(SMTP):
     async def _handle_client(self) -> None:
         structlog.contextvars.bind_contextvars(session=self._number)  # in all that it logs
         with contextlib.suppress(ConnectionResetError):  # the client has gone
-            self._wire.say(b"220 %b ESMTP Letterbell\r\n" % self.hostname.encode("ascii"))
-            await self._converse()
-            await self._wire.flush()
+            if await self._waits_for_greeting():
+                self._wire.say(b"220 %b ESMTP Letterbell\r\n" % self.hostname.encode("ascii"))
+                await self._converse()
+                await self._wire.flush()
+            else:
+                self._session.ended = True
+                self._wire.say(b"554 5.5.1 Wait for the greeting\r\n")
+                log.info("client refused", peer=self._peer, problem="it spoke before the greeting")
+                await self._linger()
         self._wire.transport.close()
+
+    async def _waits_for_greeting(self) -> bool:
+        """RFC 5321 §4.3.1: a client must. Programs that shout at any port do not."""
+        delay = 0 if is_loopback(self._peer) else self._service.submission.greeting_delay
+        return not delay or await self._wire.silence(delay)
 
     async def _converse(self) -> None:
         """Commands and their replies, until one of them ends the session."""

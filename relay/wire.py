@@ -98,6 +98,14 @@ class Wire:
         """Puts back what `some` gave too much, to be read next."""
         self._buffer[:0] = octets
 
+    async def silence(self, seconds: float) -> bool:
+        """Whether the client says nothing for so long. Comes back as soon as it does."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._buffer:
+                    await self._more()
+        return not self._buffer
+
     async def discard(self) -> None:
         """Says what is due and no more; then drops what comes until the client has gone.
 

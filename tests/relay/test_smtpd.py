@@ -60,7 +60,8 @@ def start(store_template: Path, tmp_path: Path) -> Start:
 async def logged_in(port: int, tls: ssl.SSLContext | None = None) -> RawClient:
     client = await RawClient.connect(port, tls)
     assert (await client.reply()).startswith("220 ")
-    assert (await client.ask("EHLO client.example.com", LOGIN)).startswith("235 ")
+    assert (await client.ask("EHLO client.example.com")).startswith("250")
+    assert (await client.ask(LOGIN)).startswith("235 ")
     return client
 
 
@@ -130,6 +131,31 @@ async def test_a_slow_delivery_is_waited_for(start: Start) -> None:
         client = await logged_in(relay.ports["plain"])
         await start_message(client)
         assert await client.ask(MESSAGE + b".") == "250 2.0.0 at last"
+
+
+@pytest.mark.parametrize("door", ["plain", "implicit"])
+async def test_who_speaks_before_the_greeting_is_turned_away(
+    start: Start, authority: trustme.CA, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.smtpd.is_loopback", lambda _: False)
+    doors = {
+        "plain": Door(allow_plain_auth=True),
+        "implicit": Door(tls=door_tls(authority, HOSTNAME), implicit=True),
+    }
+    tls = client_tls(authority) if door == "implicit" else None
+    async with start(doors={door: doors[door]}, greeting_delay=PATIENCE) as relay:
+        client = await RawClient.connect(relay.ports[door], tls)
+        await client.send(b"EHLO bot.example.com\r\n")
+        assert (await client.reply()).startswith("554 5.5.1 ")
+        assert await client.reply() == ""
+
+
+async def test_who_waits_is_greeted(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.smtpd.is_loopback", lambda _: False)
+    async with start(greeting_delay=0.01) as relay:
+        client = await RawClient.connect(relay.ports["plain"])
+        assert (await client.reply()).startswith("220 ")
+        assert (await client.ask("NOOP")).startswith("250 ")
 
 
 # --- limits ---------------------------------------------------------------------------------------
@@ -322,7 +348,8 @@ async def test_logins_that_cannot_be_checked_are_put_off(
     async with start() as relay, await RawClient.connect(relay.ports["plain"]) as client:
         await client.reply()
         monkeypatch.setattr(*place, fail)
-        reply = await client.ask("EHLO client.example.com", LOGIN)
+        await client.ask("EHLO client.example.com")
+        reply = await client.ask(LOGIN)
         assert reply.startswith("454 4.7.0")
 
 
@@ -337,7 +364,8 @@ async def test_no_log_holds_credentials_or_bodies(
             client = await logged_in(relay.ports["plain"])
             await start_message(client)
             assert (await client.ask(MESSAGE + b".")).startswith("250 ")
-            await client.ask("AUTH LOGIN", base64.b64encode(b"ana"), base64.b64encode(b"hunter2"))
+            for said in (b"AUTH LOGIN", base64.b64encode(b"ana"), base64.b64encode(b"hunter2")):
+                await client.ask(said)
             await client.ask("QUIT")
     told = repr(logs) + caplog.text
     assert "message" in told
@@ -429,7 +457,8 @@ async def test_a_broken_handshake_leaves_nothing(
         client = await RawClient.connect(relay.ports[door])
         if door == "starttls":
             await client.reply()
-            assert (await client.ask("EHLO client.example.com", "STARTTLS")).startswith("220 ")
+            await client.ask("EHLO client.example.com")
+            assert (await client.ask("STARTTLS")).startswith("220 ")
         await client.send(b"this is no handshake\r\n" * 5)
         while await client.line() != "":
             pass  # perhaps an alert

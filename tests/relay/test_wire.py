@@ -124,6 +124,17 @@ async def test_a_client_that_never_reads_is_not_read_either() -> None:
     assert await waiting == b"NOOP"
 
 
+async def test_silence_ends_with_the_first_octet() -> None:
+    wire, _ = new_wire()
+    assert await wire.silence(0.001)
+    listening = asyncio.create_task(wire.silence(60))
+    await asyncio.sleep(0)
+    wire.feed(b"x")
+    assert not await listening
+    assert not await wire.silence(60)
+    assert await wire.some() == b"x"
+
+
 async def test_the_last_reply_can_be_read_by_a_client_that_still_sends() -> None:
     wire, transport = new_wire()
     wire.say(b"552\r\n")
