@@ -81,7 +81,7 @@ class Client(asyncio.Protocol):
 
 async def run(load: Load, *, warmed_up: Callable[[], None]) -> Result:
     """Sends the warm-up, calls `warmed_up`, sends what is measured."""
-    clients = [await _connect(load) for _ in range(load.connections)]
+    clients = [await connect(load) for _ in range(load.connections)]
     await _send(clients, load, load.warm_up, Result())
     warmed_up()
     result = Result(mails=load.mails)
@@ -94,7 +94,7 @@ async def run(load: Load, *, warmed_up: Callable[[], None]) -> Result:
     return result
 
 
-async def _connect(load: Load) -> Client:
+async def connect(load: Load) -> Client:
     loop = asyncio.get_running_loop()
     _, client = await loop.create_connection(Client, "127.0.0.1", load.port)
     await client.ask(b"", 1, b"220")
