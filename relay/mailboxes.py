@@ -106,9 +106,13 @@ def _has_whole_words(value: bytes) -> bool:
 
 
 def _cuts(run: Sequence[Place], unwanted: Callable[[bytes], bool]) -> Iterator[tuple[int, int]]:
+    gone = [place.address is not None and unwanted(place.address) for place in run]
+    if not any(gone):
+        return
     kept = False
     for number, place in enumerate(run):
-        if not (place.address and unwanted(place.address)):
+        # An empty place goes as well: some readers take a list that ends with one for malformed.
+        if not gone[number] and place.start < place.end:
             kept = True
         elif kept:
             yield run[number - 1].end, place.end

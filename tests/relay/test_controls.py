@@ -274,6 +274,17 @@ CONTROLS = st.sampled_from(
 )
 
 
+def test_empty_places_go_with_a_control_address() -> None:
+    for written, left in (
+        (b"bob@example.org, , no-track@letterbell.invalid", b"bob@example.org"),
+        (b"no-track@letterbell.invalid, , bob@example.org", b"bob@example.org"),
+        (b"bob@example.org, , ann@example.org", b"bob@example.org, , ann@example.org"),
+    ):
+        content = b"Bcc: " + written + b"\r\n"
+        _, kept = read(content, read_fields(content), DOMAIN)
+        assert kept == b"Bcc: " + left + b"\r\n"
+
+
 @given(
     st.lists(ADDRESSES | CONTROLS, min_size=1, max_size=6),
     st.sampled_from(sorted(DESTINATIONS)),
