@@ -17,7 +17,9 @@ class Tracking:
     `own_hosts` are the host names of the collector, in any case and without a port: links to
     them are never wrapped. HTML over `max_html` bytes (decoded) is left alone. `text_links` wraps
     URLs in plain text as well. `wrap_url_text` wraps links whose text is itself the address of
-    another site, of which mail programs warn when text and target differ.
+    another site, of which mail programs warn when text and target differ. A message that carries a
+    DKIM signature is left alone unless it is to be `resigned` afterwards. What is tracked gets the
+    `footer`, if there is one (`rewriter.footer.compose` says how it is written).
     """
 
     opens: bool
@@ -26,6 +28,8 @@ class Tracking:
     max_html: int = 2_000_000
     text_links: bool = False
     wrap_url_text: bool = False
+    resigned: bool = False
+    footer: str = ""
 
 
 class Links(Protocol):
@@ -41,6 +45,9 @@ class Links(Protocol):
     def pixel(self) -> str:
         """The URL of this copy's pixel."""
 
+    def notice(self) -> str:
+        """The URL where this copy's recipient reads what is kept, and says no."""
+
 
 class Own(Protocol):
     """Knows the URLs that were minted before, for the quotes in replies and forwards."""
@@ -50,6 +57,9 @@ class Own(Protocol):
 
     def is_pixel(self, url: str) -> bool:
         """Whether the URL is a pixel of ours."""
+
+    def is_notice(self, url: str) -> bool:
+        """Whether the URL is the notice of a copy of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ class Skipped:
 class Restored:
     """A link put back to its target: an old one of ours, or one marked as not to be tracked.
 
-    Without a `target` it is a pixel of ours that was taken out.
+    Without a `target` it is a pixel or footer of ours that was taken out.
     """
 
     part: str

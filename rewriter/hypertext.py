@@ -1,4 +1,4 @@
-"""One HTML document: which of its links change, and where the pixel goes."""
+"""One HTML document: which of its links change, and where pixel and footer go."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from rewriter import charset
 from rewriter.contract import Own, Part, Skipped
 from rewriter.entities import decode_attribute, encode_attribute
+from rewriter.footer import find_footers
 from rewriter.markup import Anchor, read_markup
 from rewriter.plan import SHOWN, Slot
+from rewriter.span import Span
 from rewriter.targets import (
     OPT_OUTS,
     Exempt,
@@ -44,7 +46,12 @@ class Hypertext:
         named = names_own(view, exempt)
         self._own = own if named else None
         self._found = read_markup(view, images=named)
-        self._anchors = [anchor for anchor in self._found.anchors if b"href" in anchor.attributes]
+        self._footers = self._own_footers(view)
+        self._anchors = [
+            anchor
+            for anchor in self._found.anchors
+            if b"href" in anchor.attributes and not self._in_footer(anchor)
+        ]
         self.shown = sum(not anchor.in_comment for anchor in self._anchors)
         self.has_pixel = False
         self.skipped: list[Skipped] = []
@@ -62,21 +69,38 @@ class Hypertext:
         for image in self._found.images:
             if b"src" in image.attributes and self._is_pixel(image):
                 yield Slot(image.tag.start, image.tag.end)
+        for footer in self._footers:
+            yield Slot(footer.start, footer.end)
 
     def place_pixel(self) -> int | None:
         """Where a reader surely loads an image and nobody sees it; None where no place is sure."""
-        found, text = self._found, self._decoded.rstrip()
-        if found.framed or not text or self.has_pixel:
+        end = self.place_footer()
+        if end is None or self.has_pixel:
             return None
         grown = len(self._decoded) + GROWTH * self.shown
-        if grown > CLIPPED and found.body_start is not None:
-            return found.body_start
+        if grown > CLIPPED and self._found.body_start is not None:
+            return self._found.body_start
+        return end
+
+    def place_footer(self) -> int | None:
+        """Where the text ends; None where no place is sure."""
+        found, text = self._found, self._decoded.rstrip()
+        if found.framed or not text:
+            return None
         if found.body_end is not None:
             return found.body_end
         if found.html_end is not None:
             return found.html_end
         # Before the last line's end, so that the message still ends with one.
         return len(text) if found.ends_in_text else None
+
+    def _own_footers(self, view: bytes) -> list[Span]:
+        if self._own is None:
+            return []
+        return [span for span, url in find_footers(view) if self._own.is_notice(url)]
+
+    def _in_footer(self, anchor: Anchor) -> bool:
+        return any(each.start <= anchor.tag.start < each.end for each in self._footers)
 
     def _link(self, anchor: Anchor, nth: int | None, *, clicks: bool) -> Slot | Skipped | None:
         name, start, end = anchor.attributes[b"href"]

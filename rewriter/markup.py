@@ -135,7 +135,7 @@ class _Reader:
         """Reads what begins with the "<" at `at` and is no tag; where it ends, or None."""
         if self._view.startswith(b"<!--", at):
             return self._comment(at, end)
-        if self._view[at + 1 : at + 2] in (b"!", b"?", b"/") and at + 2 < end:
+        if self._view[at + 1 : at + 2] in (b"!", b"?", b"/") and at + 1 < end:
             close = self._view.find(b">", at + 2, end)  # a declaration or bogus comment
             return None if close < 0 else close + 1
         return at + 1

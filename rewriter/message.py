@@ -47,18 +47,30 @@ def plan(raw: bytes, *, tracking: Tracking, own: Own | None = None) -> Plan | Un
     if not (tracking.opens or tracking.clicks or own):
         return Untouched("tracking is off")
     try:
-        structure = mime.read_structure(raw)
+        structure = mime.read_structure(raw, resigned=tracking.resigned)
         finder = _Finder(raw, structure.unsubscribe, tracking, own)
         documents = finder.read(structure.parts)
+        documents = _with_footer(documents) if tracking.footer else documents
     except Doubt as doubt:
         return Untouched(doubt.reason)
     parts, skipped = tuple(finder.parts), tuple(finder.skipped)
     if documents:
-        return Plan(raw, parts, documents, skipped)
+        return Plan(raw, parts, documents, skipped, tracking.footer)
     if not (tracking.opens or tracking.clicks):
         return Untouched("tracking is off", skipped, parts)
     has_html = any(part.media_type == "text/html" for part in parts)
     return Untouched("nothing to track" if has_html else "no HTML part", skipped, parts)
+
+
+def _with_footer(documents: Sequence[Document]) -> tuple[Document, ...]:
+    """The first document that is tracked has the footer. Raises `Doubt` where it has no place."""
+    tracked = [document for document in documents if document.is_tracked]
+    bearer = next((document for document in tracked if document.footer is not None), None)
+    if tracked and bearer is None:
+        raise Doubt("no place for the footer")
+    return tuple(
+        document if document is bearer else replace(document, footer=None) for document in documents
+    )
 
 
 class _Finder:
@@ -115,9 +127,10 @@ class _Finder:
         links = found.links(clicks=self._tracking.clicks)
         slots = sorted(links, key=lambda slot: slot.start)
         pixel = found.place_pixel() if self._tracking.opens else None
+        footer = found.place_footer() if self._tracking.footer else None
         self.skipped += found.skipped
         self._has_pixel = self._has_pixel or found.has_pixel
-        return Document(part, body, slots, pixel, found.shown)
+        return Document(part, body, slots, pixel, found.shown, footer)
 
     def _read_text(self, part: Part) -> Document:
         body = self._open(part)

@@ -62,10 +62,13 @@ class _Entity:
     newline: bytes
 
 
-def read_structure(raw: bytes) -> Structure:
-    """Walks a message; raises `Doubt` where all of it is to be left as it is."""
+def read_structure(raw: bytes, *, resigned: bool = False) -> Structure:
+    """Walks a message; raises `Doubt` where all of it is to be left as it is.
+
+    That is so for a signed one, unless it is to be `resigned`.
+    """
     root = _read_entity(raw, Span(0, len(raw)))
-    if b"dkim-signature" in root.fields:
+    if b"dkim-signature" in root.fields and not resigned:
         raise Doubt("carries a DKIM signature")
     if b"arc-seal" in root.fields:
         raise Doubt("carries an ARC set")

@@ -24,6 +24,7 @@ from rewriter.contract import (
     Untouched,
 )
 from rewriter.entities import decode_attribute
+from rewriter.footer import compose
 
 PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;border:0">'
 _MINTED = re.compile(r"https?://[!#$%()*+,\-./0-9:;?@A-Z\[\\\]^_a-z{|}~]+")
@@ -49,7 +50,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text part: its body, what may change in it (in order), and where the pixel goes.
+    """One text part: its body, what may change in it (in order), where pixel and footer go.
 
     `shown` is how many links an HTML document has outside comments; None for plain text.
     """
@@ -59,6 +60,12 @@ class Document:
     slots: Sequence[Slot]
     pixel: int | None
     shown: int | None
+    footer: int | None = None
+
+    @property
+    def is_tracked(self) -> bool:
+        """Whether it gets a pixel, or a link to wrap."""
+        return self.pixel is not None or any(slot.target is not None for slot in self.slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +76,14 @@ class Plan:
     parts: tuple[Part, ...]
     documents: tuple[Document, ...]
     skipped: tuple[Skipped, ...]
+    footer: str = ""
 
     def render(self, links: Links, *, verified: bool = False) -> Rewritten | Untouched:
         """One copy of the message, with URLs minted by `links`.
 
         It is read a second time, unless a copy of this plan was `verified` before.
         """
-        copy = _Copy(links)
+        copy = _Copy(links, self.footer)
         try:
             edits = [
                 edit
@@ -100,8 +108,9 @@ class Plan:
 class _Copy:
     """One rendering: what it mints and what it keeps of it."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, footer: str) -> None:
         self._mint = links
+        self._footer = footer
         self.links: list[Link] = []
         self.skipped: list[Skipped] = []
         self.restored: list[Restored] = []
@@ -110,7 +119,7 @@ class _Copy:
     def edit(self, raw: bytes, document: Document, *, verified: bool) -> Iterator[transfer.Edit]:
         """A document's edits, with offsets from the message's start."""
         put = None if verified else verify.Put(document.shown)
-        edits = [*self._fill(document, put), *self._insert_pixel(document, put)]
+        edits = [*self._fill(document, put), *self._insert(document, put)]
         if not edits:
             return
         edits.sort(key=lambda edit: edit.start)
@@ -148,15 +157,22 @@ class _Copy:
     def _click(self, target: bytes) -> bytes:
         return _check_minted(self._mint.click(target, len(self.links)))
 
-    def _insert_pixel(self, document: Document, put: verify.Put | None) -> Sequence[transfer.Edit]:
-        if document.pixel is None:
-            return ()
-        url = _check_minted(self._mint.pixel()).decode("ascii")
-        self.pixel = document.part.number
-        if put is not None:
-            put.pixel = url
-        new = PIXEL.format(url).encode("ascii")
-        return [transfer.Edit(document.pixel, document.pixel, new, block=True)]
+    def _insert(self, document: Document, put: verify.Put | None) -> Iterator[transfer.Edit]:
+        """Footer and pixel, as one where they have one place."""
+        new: dict[int, str] = {}
+        if document.footer is not None:
+            url = _check_minted(self._mint.notice()).decode("ascii")
+            new[document.footer] = compose(self._footer).format(url)
+            if put is not None:
+                put.notice = url
+        if document.pixel is not None:
+            url = _check_minted(self._mint.pixel()).decode("ascii")
+            new[document.pixel] = new.get(document.pixel, "") + PIXEL.format(url)
+            self.pixel = document.part.number
+            if put is not None:
+                put.pixel = url
+        for at, html in new.items():
+            yield transfer.Edit(at, at, html.encode("ascii"), block=True)
 
 
 def _shown(target: bytes) -> str:

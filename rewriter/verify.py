@@ -27,13 +27,15 @@ class Put:
     """What was put into one document.
 
     `shown` is its number of links outside comments, None for plain text; `hrefs` are the new
-    values by their index among those; `in_comments` new values as written, in order.
+    values by their index among those; `in_comments` new values as written, in order. The `notice`
+    is the URL of the footer's link, which is not among them.
     """
 
     shown: int | None
     hrefs: dict[int, str] = field(default_factory=dict)
     in_comments: list[str] = field(default_factory=list)
     pixel: str | None = None
+    notice: str | None = None
 
     def note(self, nth: int | None, new: bytes, *, in_tag: bool) -> None:
         """Remembers one value."""
@@ -65,6 +67,10 @@ def check_document(html: bytes, put: Put) -> None:
         found = _read(mask_shifted(html).translate(_VIEW))
     except etree.LxmlError:
         raise Doubt("verification: the result cannot be read") from None
+    if put.notice is not None:
+        if found.hrefs.count(put.notice) != 1:
+            raise Doubt("verification: the footer is not where it should be")
+        found.hrefs.remove(put.notice)
     if len(found.hrefs) != put.shown or any(found.hrefs[n] != url for n, url in put.hrefs.items()):
         raise Doubt("verification: a link is not where it should be")
     if put.pixel and found.images.count(put.pixel) != 1:

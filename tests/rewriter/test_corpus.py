@@ -27,6 +27,9 @@ class Plain:
     def pixel(self) -> str:
         return f"https://{OWN_HOST}/o/pixel"
 
+    def notice(self) -> str:
+        return f"https://{OWN_HOST}/p/notice"
+
 
 @pytest.mark.parametrize("mail", MAILS, ids=lambda path: path.stem)
 def test_golden(mail: Path) -> None:

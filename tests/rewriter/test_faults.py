@@ -84,7 +84,7 @@ async def test_a_bug_at_each_stage_costs_the_tracking_not_the_mail(
     before = metrics.REWRITES.labels("failed")._value.get()
     rewriting = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, drafts=Drafts(tmp_path))
     content = Content.of(RAW)
-    assert await rewriting.copy(content, COPY, 1) == Made(content, "internal error")
+    assert await rewriting.copies(content, [COPY], 1) == Made((content,), "internal error")
     assert metrics.REWRITES.labels("failed")._value.get() == before + 1
 
 

@@ -26,6 +26,9 @@ class Ours:
     def is_pixel(self, url: str) -> bool:
         return url == f"https://{OWN_HOST}/o/old"
 
+    def is_notice(self, url: str) -> bool:
+        return False
+
 
 def restored(html: str, tracking: Tracking = OFF, encoding: str = "8bit", **links: bytes) -> str:
     raw = mail(html, encoding)

@@ -92,7 +92,17 @@ def test_landmarks_are_the_last_real_ones() -> None:
 
 @pytest.mark.parametrize(
     ("html", "in_text"),
-    [(b"x", True), (b"<p>", True), (b"<!-- x", False), (b"<p x='", False), (b"<title>x", False)],
+    [
+        (b"x", True),
+        (b"<p>", True),
+        (b"<!-- x", False),
+        (b"<p x='", False),
+        (b"<title>x", False),
+        (b"x <", True),  # what comes next is "<", and the first one is text then
+        (b"x </", False),  # "</<p>" is a comment up to its ">", and so are the next two
+        (b"x <!", False),
+        (b"x <?", False),
+    ],
 )
 def test_the_state_at_the_end(html: bytes, *, in_text: bool) -> None:
     assert read_markup(html).ends_in_text is in_text

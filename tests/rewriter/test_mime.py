@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,14 @@ def rules(raw: bytes) -> list[str]:
 def links(raw: bytes) -> int:
     result = rewrite(raw, tracking=BOTH, links=Mint())
     return len(result.links) if isinstance(result, Rewritten) else 0
+
+
+@pytest.mark.parametrize(
+    ("header", "count"), [(b"DKIM-Signature: v=1\r\n", 1), (b"ARC-Seal: i=1\r\n", 0)]
+)
+def test_a_dkim_signature_seals_nothing_that_is_signed_anew(header: bytes, count: int) -> None:
+    result = rewrite(header + mail(LINK), tracking=replace(BOTH, resigned=True), links=Mint())
+    assert (len(result.links) if isinstance(result, Rewritten) else 0) == count
 
 
 @pytest.mark.parametrize(

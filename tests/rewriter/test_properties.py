@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invariants import check
+from invariants import FOOTER, check
 from mails import BOTH, OWN_HOST, encode, mail
 
 from rewriter import Tracking
@@ -33,6 +33,7 @@ TRACKINGS = st.builds(
     max_html=mostly(2_000_000, 200),
     text_links=st.booleans(),
     wrap_url_text=st.booleans(),
+    footer=st.sampled_from(["", FOOTER]),
 )
 
 LINKS = [

@@ -38,6 +38,9 @@ class Ours:
     def is_pixel(self, url: str) -> bool:
         return url == f"https://{OWN_HOST}/o/old"
 
+    def is_notice(self, url: str) -> bool:
+        return False
+
 
 def minted(ordinal: int) -> str:
     return Mint().click(b"", ordinal)

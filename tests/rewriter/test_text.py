@@ -84,6 +84,9 @@ def test_our_own_old_urls_lead_home_row_78() -> None:
         def is_pixel(self, url: str) -> bool:
             return False
 
+        def is_notice(self, url: str) -> bool:
+            return False
+
     off = Tracking(opens=False, clicks=False, own_hosts=BOTH.own_hosts)
     raw = mail(f"> see <https://{OWN_HOST}/c/old>, and https://{OWN_HOST}/c/other\r\n")
     result = rewrite(raw, tracking=off, links=Mint(), own=Ours())
