@@ -1,16 +1,22 @@
 """The HTTP side in one view: its routes, its parts, its limits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from collector import keys, pages
+from collector.answer import SECURITY_HEADERS
+from collector.api import site as api
 from collector.client import Networks, within
+from collector.consents import Consents
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
+from collector.keeping import DEFAULT, Keeping
+from collector.presence import Presence
 from collector.recorder import Recorder
+from collector.retention import FOR_EVER, Ages
 from collector.senders import Senders
 from collector.stats import Stats
 from collector.store import Store
@@ -19,20 +25,12 @@ from collector.tracking import find_client, follow_link, send_pixel, send_robots
 
 # A client has this long to send a request's head, the first one or a later one.
 HEAD_SECONDS = 10.0
-
-_SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'self'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-}
+# When the site stops, requests that run have so long to end, and so long again once cancelled.
+STOP_SECONDS = 2.0
 
 
 def routes() -> list[web.RouteDef]:
-    """Every address of the collector, but for the sender's pages, which pages/ lists itself."""
+    """Every address of the collector, but for those that pages/ and api/ list themselves."""
     return [
         web.get("/o/{token}", send_pixel),
         web.get("/c/{token}", follow_link),
@@ -46,6 +44,7 @@ def build_app(
     *,
     store: Store,
     senders: Senders,
+    consents: Consents,
     tokens: Tokens,
     recorder: Recorder,
     stats: Stats,
@@ -55,13 +54,26 @@ def build_app(
     trusted_proxies: Networks,
     metrics_from: Networks,
     secure_cookies: bool,
+    presence: Presence | None = None,
+    keeping: Keeping = DEFAULT,
+    ages: Ages = FOR_EVER,
+    alarms: Callable[[], Mapping[str, str]] = dict,
 ) -> web.Application:
-    """The application over its parts, which stay their maker's to close."""
+    """The application over its parts, which stay their maker's to close.
+
+    `presence` is the recorder's, and is told where the pages are used from. `keeping` and `ages`
+    are what recipients are told of.
+    `alarms` says what is wrong with the relay just now: what about, and the problem.
+    """
     app = web.Application()
     app[keys.STORE] = store
     app[keys.SENDERS] = senders
+    app[keys.CONSENTS] = consents
     app[keys.TOKENS] = tokens
     app[keys.RECORDER] = recorder
+    app[keys.PRESENCE] = presence or Presence()
+    app[keys.KEEPING] = keeping
+    app[keys.AGES] = ages
     app[keys.STATS] = stats
     app[keys.FEED] = feed
     app[keys.READ_LABEL] = read_label
@@ -69,8 +81,10 @@ def build_app(
     app[keys.TRUSTED_PROXIES] = trusted_proxies
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies
+    app[keys.ALARMS] = alarms
     pages.setup(app)
-    app.add_routes([*routes(), *pages.routes()])
+    api.setup(app)
+    app.add_routes([*routes(), *pages.routes(), *api.routes()])
     app.on_response_prepare.append(_secure)
     return app
 
@@ -81,18 +95,23 @@ def build_runner(app: web.Application) -> web.AppRunner:
         app,
         access_log=None,
         keepalive_timeout=HEAD_SECONDS,
+        shutdown_timeout=STOP_SECONDS,
         max_line_size=MAX_TOKEN + 1_000,
     )
 
 
 async def send_health(request: web.Request) -> web.Response:
-    """200 when the store takes writes, else 503; JSON."""
+    """200 when the store takes writes, else 503; JSON. The relay's alarms, for those who may see
+    metrics: it goes on with its work, so they are no 503."""
     store, status = "ok", 200
     try:
         await request.app[keys.STORE].check()
     except StoreUnavailable:
         store, status = "unavailable", 503
-    return web.json_response({"store": store, "version": version("letterbell")}, status=status)
+    told: dict[str, object] = {"store": store, "version": version("letterbell")}
+    if within(find_client(request), request.app[keys.METRICS_FROM]):
+        told["alarms"] = dict(request.app[keys.ALARMS]())
+    return web.json_response(told, status=status)
 
 
 async def send_metrics(request: web.Request) -> web.Response:
@@ -103,5 +122,5 @@ async def send_metrics(request: web.Request) -> web.Response:
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _SECURITY_HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)

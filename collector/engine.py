@@ -8,11 +8,13 @@ writes; synchronous=FULL means that a commit is on the disk when it returns.
 import json
 import os
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -25,6 +27,7 @@ from collector.errors import StoreConflict, StoreError, StoreUnavailable
 
 READERS = 2
 BUSY_SECONDS = 1.0  # how long SQLite waits for another process's lock
+PURGE_SECONDS = 30.0  # the same, while a file is purged
 
 
 def database_file(url: str) -> Path:
@@ -59,23 +62,59 @@ def prepare_file(path: Path) -> None:
         ) from None
 
 
-def open_writer(path: Path) -> AsyncEngine:
-    """The engine of the one writing connection."""
-    pragmas = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
-    engine = _open(path, pragmas, pool_size=1)
-    event.listen(engine.sync_engine, "begin", _begin_immediate)
+def open_writer(path: Path) -> Engine:
+    """The engine of the one writing connection, for a thread of its own (write_thread.py)."""
+    engine = create_engine(_url("sqlite", path), **_options(), pool_size=1)
+    pragmas = (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "secure_delete = ON",  # what is deleted is overwritten: no more I/O where nothing is
+    )
+    _apply(engine, pragmas)
+    event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def purge(path: Path, is_left: Callable[[], bool]) -> bool:
+    """Takes what was deleted out of the database's files; whether nothing `is_left` in them now.
+
+    Also with secure_delete a page keeps copies of rows that have moved on: where something is left,
+    the whole file is written anew. Others may read and write meanwhile, but wait for that. Blocks.
+    Raises StoreUnavailable where they hold the file all the time.
+    """
+    try:
+        with closing(
+            sqlite3.connect(path, timeout=PURGE_SECONDS, isolation_level=None)
+        ) as connection:
+            _empty_log(connection)
+            if not is_left():
+                return True
+            connection.execute("VACUUM")
+            _empty_log(connection)
+    except sqlite3.Error as error:
+        raise StoreUnavailable(str(error)) from None
+    return not is_left()
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    """All of the WAL goes into the database, and its file is empty then."""
+    [[busy, *_]] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    if busy:
+        raise sqlite3.OperationalError("somebody reads or writes it all the time")
 
 
 def open_readers(path: Path) -> AsyncEngine:
     """The engine of the reading connections."""
-    return _open(
-        path,
-        ("query_only = ON",),
+    engine = create_async_engine(
+        _url("sqlite+aiosqlite", path),
+        **_options(),
         pool_size=READERS,
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
     )
+    _apply(engine.sync_engine, ("query_only = ON",))
+    return engine
 
 
 def is_outage(error: Exception) -> bool:
@@ -96,30 +135,28 @@ def translate(error: Exception) -> Exception:
     return error
 
 
-def _open(path: Path, pragmas: tuple[str, ...], **options: Any) -> AsyncEngine:
+def _url(driver: str, path: Path) -> URL:
     # mode=rw: a file that vanished must not come back empty.
-    url = URL.create(
-        "sqlite+aiosqlite", database=path.as_uri(), query={"uri": "true", "mode": "rw"}
-    )
-    engine = create_async_engine(
-        url,
-        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS},
-        json_serializer=partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
-        max_overflow=0,
-        **options,
-    )
+    return URL.create(driver, database=path.as_uri(), query={"uri": "true", "mode": "rw"})
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _options() -> dict[str, Any]:
+    return {
+        "connect_args": {"isolation_level": None, "timeout": BUSY_SECONDS},
+        "json_serializer": partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+        "max_overflow": 0,
+    }
+
+
+def _apply(engine: Engine, pragmas: tuple[str, ...]) -> None:
+    @event.listens_for(engine, "connect")
     def apply_pragmas(connection: Any, record: object) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    return engine
-
 
 def _begin_immediate(connection: Connection) -> None:
-    """Takes the write lock at once; by the driver, which costs one thread hop and not three."""
-    driver: Any = connection.connection.dbapi_connection
-    driver.run_async(lambda database: database.execute("BEGIN IMMEDIATE"))
+    """Takes the write lock at once."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

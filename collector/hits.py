@@ -2,15 +2,15 @@
 
 A hit is judged inside the transaction that stores it, so with every outcome in view that was
 committed before. The counters on a message's row change in that transaction, too. When a burst
-gives a scanner away, the clicks of that copy that were believed just before are taken back.
+gives a scanner away, the clicks of that copy that were believed just before are taken back. Once it
+is judged, what is kept of a hit is what the site wishes (keeping.py).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     and_,
     bindparam,
@@ -22,16 +22,21 @@ from sqlalchemy import (
     update,
 )
 
-from collector.client import Address, truncate
+from collector.bulk import Bulk, Row
+from collector.client import Address
+from collector.consent import DEFAULT_MODE, Kind, Mode
+from collector.counters import recounting
+from collector.keeping import DEFAULT, Keeping
 from collector.schema import HIT_KINDS, agent, hit, message
-from collector.verdict import BELIEVED, BURST_MS, Verdict
+from collector.verdict import BELIEVED, BURST_MS, KINDS, Verdict
+from collector.withholding import IS_GUARDED, Guard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """A fetched pixel or a followed link, as the request told it."""
 
-    kind: str  # "open" or "click"
+    kind: Kind
     message_id: int
     recipient: int
     link: int | None
@@ -40,16 +45,18 @@ class Hit:
     agent: str
     purpose: str
     address: Address | None
+    session_of: int | None = None  # the sender whose session the request bore
 
 
 @dataclass(frozen=True, slots=True)
 class HitMessage:
-    """What judging a hit asks of its message."""
+    """What judging a hit asks of its message; `guarded`: somebody may object to what is kept."""
 
     id: int
     sender_id: int
     sent_at_ms: int
     delivered_at_ms: int | None
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,60 +68,134 @@ class JudgedHit:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The hits that are stored, and how many were not, since a recipient objects."""
+
+    judged: list[JudgedHit]
+    withheld: int
+
+
 def store_hits(
-    connection: Connection, hits: Sequence[Hit], judge: Callable[[Hit, HitMessage], Verdict]
-) -> list[JudgedHit]:
-    """Stores the hits whose messages are kept; those, judged. The others leave no trace."""
-    messages = _find_messages(connection, {each.message_id for each in hits})
+    connection: Connection,
+    hits: Sequence[Hit],
+    judge: Callable[[Hit, HitMessage], Verdict],
+    keeping: Keeping = DEFAULT,
+    consent: Mode = DEFAULT_MODE,
+) -> Kept:
+    """Stores the hits that are to be kept; those, judged. The others leave no trace: those on
+    messages that are erased or stopped, those that come too late, and those to which somebody
+    objects. `consent` is the site's mode.
+    """
+    messages = _find_messages(connection, {each.message_id for each in hits}, consent)
+    passed = _let_pass(connection, hits, messages, consent)
     judged = [
         JudgedHit(each, found, judge(each, found))
-        for each in hits
-        if (found := messages.get(each.message_id))
+        for each in passed
+        if (found := messages.get(each.message_id)) and keeping.takes(each.at_ms, found.sent_at_ms)
     ]
     if judged:
-        connection.execute(_INSERT_AGENT, [{"new_text": text} for text in _agents(judged)])
-        connection.execute(_INSERT_HIT, [_row(each) for each in judged])
-        connection.execute(_RAISE_COUNTS, _counts(judged))
+        agents = [keeping.agent(each.hit.agent) for each in judged]
+        numbers = _number_agents(connection, set(agents))
+        rows = [
+            _row(each, keeping, numbers[name]) for each, name in zip(judged, agents, strict=True)
+        ]
+        _INSERT_HIT.run(connection, rows)
+        for kind, raise_counts in _RAISE_COUNTS.items():
+            raise_counts.run(connection, _count(judged, kind))
     if bursts := [each.hit for each in judged if each.verdict.rule == "burst"]:
         _take_back(connection, bursts)
-    return judged
+    return Kept(judged, len(hits) - len(passed))
 
 
-def _find_messages(connection: Connection, ids: Iterable[int]) -> Mapping[int, HitMessage]:
-    rows = connection.execute(_FIND_MESSAGES, {"ids": list(ids)})
-    return {row.id: HitMessage(*row) for row in rows}
+def _find_messages(
+    connection: Connection, ids: Iterable[int], consent: Mode
+) -> Mapping[int, HitMessage]:
+    rows = connection.execute(_FIND_MESSAGES, {"ids": list(ids), "site_mode": consent})
+    return {row[0]: HitMessage(*row) for row in rows}
 
 
-def _agents(judged: Iterable[JudgedHit]) -> set[str]:
-    return {each.hit.agent for each in judged}
-
-
-def _row(judged: JudgedHit) -> dict[str, Any]:
-    return {
-        "new_message_id": judged.hit.message_id,
-        "new_at_ms": judged.hit.at_ms,
-        "new_kind": judged.hit.kind,
-        "new_recipient": judged.hit.recipient,
-        "new_link": judged.hit.link,
-        "new_verdict": judged.verdict.kind,
-        "new_rule": judged.verdict.rule,
-        "new_network": truncate(judged.hit.address),
-        "by_agent": judged.hit.agent,
+def _let_pass(
+    connection: Connection,
+    hits: Sequence[Hit],
+    messages: Mapping[int, HitMessage],
+    consent: Mode,
+) -> Sequence[Hit]:
+    guards = {
+        found.id: Guard(connection, found.id, consent)
+        for found in messages.values()
+        if found.guarded
     }
+    if not guards:
+        return hits
+    return [
+        each
+        for each in hits
+        if (guard := guards.get(each.message_id)) is None
+        or guard.lets_pass(each.kind, each.recipient)
+    ]
 
 
-def _counts(judged: Iterable[JudgedHit]) -> list[dict[str, Any]]:
-    """What the hits add to their messages, a row a message."""
-    rows: dict[int, dict[str, Any]] = {}
+def _number_agents(connection: Connection, texts: set[str]) -> Mapping[str, int]:
+    """The agents' numbers in the dictionary, which gets those that are new.
+
+    Looked up each time, once for all hits: who purges agents need not tell anybody.
+    """
+    numbers = _find_agents(connection, texts)
+    if new := texts - numbers.keys():
+        _INSERT_AGENT.run(connection, [(text,) for text in new])
+        numbers |= _find_agents(connection, new)
+    return numbers
+
+
+def _find_agents(connection: Connection, texts: Iterable[str]) -> dict[str, int]:
+    rows = connection.execute(_FIND_AGENTS, {"texts": list(texts)})
+    return {row[0]: row[1] for row in rows}
+
+
+def _row(judged: JudgedHit, keeping: Keeping, agent_id: int) -> Row:
+    """The hit as it is kept, in the order of _HIT_COLUMNS."""
+    hit, verdict = judged.hit, judged.verdict
+    return (
+        hit.message_id,
+        hit.at_ms,
+        _KIND_NUMBERS[hit.kind],
+        hit.recipient,
+        hit.link,
+        _VERDICT_NUMBERS[verdict.kind],
+        verdict.rule,
+        keeping.network(hit.address),
+        agent_id,
+    )
+
+
+@dataclass(slots=True)
+class _Count:
+    """What hits of one kind add to their message. The times are of those believed."""
+
+    believed: int = 0
+    raw: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+
+    def add(self, at_ms: int, verdict: Verdict) -> None:
+        self.raw += verdict.counted
+        if verdict.believed:
+            self.believed += 1
+            self.first_ms = min(self.first_ms or at_ms, at_ms)
+            self.last_ms = max(self.last_ms or at_ms, at_ms)
+
+
+def _count(judged: Iterable[JudgedHit], kind: str) -> list[Row]:
+    """What the hits of a kind add, a row a message, in the order of _COUNT_NAMES."""
+    counts: defaultdict[int, _Count] = defaultdict(_Count)
     for each in judged:
-        kind, at_ms, message_id = each.hit.kind, each.hit.at_ms, each.hit.message_id
-        row = rows.setdefault(message_id, {"of_message": message_id, **_NO_COUNTS})
-        row[f"raw_{kind}"] += each.verdict.counted
-        if each.verdict.believed:
-            row[f"believed_{kind}"] += 1
-            row[f"first_{kind}"] = min(row[f"first_{kind}"] or at_ms, at_ms)
-            row[f"last_{kind}"] = max(row[f"last_{kind}"] or at_ms, at_ms)
-    return list(rows.values())
+        if each.hit.kind == kind:
+            counts[each.hit.message_id].add(each.hit.at_ms, each.verdict)
+    return [
+        (message_id, count.believed, count.raw, count.first_ms, count.last_ms)
+        for message_id, count in counts.items()
+    ]
 
 
 def _take_back(connection: Connection, bursts: Iterable[Hit]) -> None:
@@ -126,57 +207,66 @@ def _take_back(connection: Connection, bursts: Iterable[Hit]) -> None:
         }
         for each in bursts
     ]
-    connection.execute(_DOUBT_CLICKS, rows)
-    connection.execute(_RECOUNT_CLICKS, [{"of_message": each.message_id} for each in bursts])
+    with recounting(connection, [row["of_message"] for row in rows]):
+        connection.execute(_DOUBT_CLICKS, rows)
 
 
-_NO_COUNTS: dict[str, int | None] = {
-    f"{what}_{kind}": none
-    for kind in HIT_KINDS
-    for what, none in (("believed", 0), ("raw", 0), ("first", None), ("last", None))
-}
-
-
-def _raise_counts(kind: str) -> dict[str, ColumnElement[Any]]:
+def _raise_counts(kind: str) -> Bulk:
     count, raw = f"{kind}_count", f"raw_{kind}_count"
     first, last = f"first_{kind}_ms", f"last_{kind}_ms"
-    return {
-        count: message.c[count] + bindparam(f"believed_{kind}"),
-        raw: message.c[raw] + bindparam(f"raw_{kind}"),
-        first: func.coalesce(message.c[first], bindparam(f"first_{kind}")),
-        last: func.coalesce(bindparam(f"last_{kind}"), message.c[last]),
-    }
-
-
-def _new(name: str) -> ColumnElement[Any]:
-    return bindparam(f"new_{name}", type_=hit.c[name].type)
+    statement = (
+        update(message)
+        .where(_OF_MESSAGE)
+        .values(
+            {
+                count: message.c[count] + bindparam("believed"),
+                raw: message.c[raw] + bindparam("raw"),
+                first: func.coalesce(message.c[first], bindparam("first_ms")),
+                last: func.coalesce(bindparam("last_ms"), message.c[last]),
+            }
+        )
+    )
+    return Bulk(statement, _COUNT_NAMES)
 
 
 _OF_MESSAGE = message.c.id == bindparam("of_message")
 _FIND_MESSAGES = select(
-    message.c.id, message.c.sender_id, message.c.sent_at_ms, message.c.delivered_at_ms
-).where(message.c.id.in_(bindparam("ids", expanding=True)))
-_INSERT_AGENT = insert(agent).from_select(
-    ["text"],
-    select(bindparam("new_text", type_=agent.c.text.type)).where(
-        ~exists().where(agent.c.text == bindparam("new_text"))
+    message.c.id,
+    message.c.sender_id,
+    message.c.sent_at_ms,
+    message.c.delivered_at_ms,
+    IS_GUARDED.label("guarded"),
+).where(message.c.id.in_(bindparam("ids", expanding=True)), message.c.stopped_at_ms.is_(None))
+_FIND_AGENTS = select(agent.c.text, agent.c.id).where(
+    agent.c.text.in_(bindparam("texts", expanding=True))
+)
+_INSERT_AGENT = Bulk(
+    insert(agent).from_select(
+        ["text"],
+        select(bindparam("new_text", type_=agent.c.text.type)).where(
+            ~exists().where(agent.c.text == bindparam("new_text"))
+        ),
     ),
+    ["new_text"],
 )
-_AGENT_ID = select(agent.c.id).where(agent.c.text == bindparam("by_agent")).scalar_subquery()
-_INSERT_HIT = insert(hit).values(
-    message_id=_new("message_id"),
-    at_ms=_new("at_ms"),
-    kind=_new("kind"),
-    recipient=_new("recipient"),
-    link=_new("link"),
-    verdict=_new("verdict"),
-    rule=_new("rule"),
-    network=_new("network"),
-    agent_id=_AGENT_ID,
+_HIT_COLUMNS = (
+    "message_id",
+    "at_ms",
+    "kind",
+    "recipient",
+    "link",
+    "verdict",
+    "rule",
+    "network",
+    "agent_id",
 )
-_RAISE_COUNTS = (
-    update(message).where(_OF_MESSAGE).values(_raise_counts("open") | _raise_counts("click"))
+_KIND_NUMBERS = {word: number for number, word in enumerate(HIT_KINDS)}
+_VERDICT_NUMBERS = {word: number for number, word in enumerate(KINDS)}
+_INSERT_HIT = Bulk(
+    insert(hit).values({name: bindparam(name) for name in _HIT_COLUMNS}).inline(), _HIT_COLUMNS
 )
+_COUNT_NAMES = ("of_message", "believed", "raw", "first_ms", "last_ms")
+_RAISE_COUNTS = {kind: _raise_counts(kind) for kind in HIT_KINDS}
 # One comparison each: an executemany takes no list.
 _BELIEVED_CLICK = and_(
     hit.c.kind == "click", or_(*(hit.c.verdict == kind for kind in sorted(BELIEVED)))
@@ -190,14 +280,4 @@ _DOUBT_CLICKS = (
         _BELIEVED_CLICK,
     )
     .values(verdict="scanner", rule="burst")
-)
-_CLICKS = and_(hit.c.message_id == message.c.id, _BELIEVED_CLICK)
-_RECOUNT_CLICKS = (
-    update(message)
-    .where(_OF_MESSAGE)
-    .values(
-        click_count=select(func.count()).where(_CLICKS).scalar_subquery(),
-        first_click_ms=select(func.min(hit.c.at_ms)).where(_CLICKS).scalar_subquery(),
-        last_click_ms=select(func.max(hit.c.at_ms)).where(_CLICKS).scalar_subquery(),
-    )
 )

@@ -1,12 +1,16 @@
 """The names under which the application holds its parts, typed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
 from collector.client import Networks
+from collector.consents import Consents
 from collector.feed import Feed
+from collector.keeping import Keeping
+from collector.presence import Presence
 from collector.recorder import Recorder
+from collector.retention import Ages
 from collector.senders import Senders
 from collector.stats import Stats
 from collector.store import Store
@@ -14,8 +18,12 @@ from collector.tokens import Tokens
 
 STORE = web.AppKey("STORE", Store)
 SENDERS = web.AppKey("SENDERS", Senders)
+CONSENTS = web.AppKey("CONSENTS", Consents)
 TOKENS = web.AppKey("TOKENS", Tokens)
 RECORDER = web.AppKey("RECORDER", Recorder)
+PRESENCE = web.AppKey("PRESENCE", Presence)
+KEEPING = web.AppKey("KEEPING", Keeping)
+AGES = web.AppKey("AGES", Ages)
 STATS = web.AppKey("STATS", Stats)
 FEED = web.AppKey("FEED", Feed)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")
@@ -23,3 +31,4 @@ PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
 SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
 TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
 METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")
+ALARMS: web.AppKey[Callable[[], Mapping[str, str]]] = web.AppKey("ALARMS")

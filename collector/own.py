@@ -14,7 +14,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class OwnLinks:
-    """Knows the links and pixels under `public_url`, of any message and any sender."""
+    """Knows the links, pixels and notices under `public_url`, of any message and any sender."""
 
     __slots__ = ("_address", "_tokens")
 
@@ -34,6 +34,11 @@ class OwnLinks:
         token = self._token(url, "o")
         return token is not None and self._tokens.read_open(token) is not None
 
+    def is_notice(self, url: str) -> bool:
+        """Whether it is the address of a notice page of ours."""
+        token = self._token(url, "p")
+        return token is not None and self._tokens.read_notice(token) is not None
+
     def _token(self, url: str, kind: str) -> str | None:
         found = self._address.fullmatch(url)
         return found["token"] if found and found["kind"] == kind else None
@@ -52,5 +57,5 @@ def _pattern(public_url: str) -> re.Pattern[str]:
     else:
         origin = f"https?://{name}:{port}"
     path = re.escape(parts.path.rstrip("/"))
-    address = rf"(?i:{origin}){path}/(?P<kind>[co])/(?P<token>[A-Za-z0-9_-]+)"
+    address = rf"(?i:{origin}){path}/(?P<kind>[cop])/(?P<token>[A-Za-z0-9_-]+)"
     return re.compile(address, re.ASCII)

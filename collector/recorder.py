@@ -6,7 +6,7 @@ cannot hold is dropped and counted.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,9 +17,13 @@ import structlog
 
 from collector import metrics
 from collector.bursts import Bursts
+from collector.consent import DEFAULT_MODE, Mode
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
 from collector.hits import Hit, HitMessage, JudgedHit, store_hits
+from collector.keeping import DEFAULT, Keeping
+from collector.presence import Presence, Seen
+from collector.signs import Signs, our_signs
 from collector.store import Store
 from collector.verdict import EARLY_CLICK_MS, Facts, Verdict, judge
 
@@ -34,7 +38,12 @@ log = structlog.get_logger()
 @dataclass(eq=False, slots=True)
 class _Buffered:
     hit: Hit
-    stored: asyncio.Future[None]
+    settled: asyncio.Future[None]  # the answer need not wait any longer
+    wait_until: float  # loop time
+
+    def settle(self) -> None:
+        if not self.settled.done():
+            self.settled.set_result(None)
 
 
 class Recorder:
@@ -45,29 +54,49 @@ class Recorder:
         store: Store,
         feed: Feed,
         *,
+        signs: Signs | None = None,
+        presence: Presence | None = None,
         early_click: float = EARLY_CLICK_MS / 1000,
+        keeping: Keeping = DEFAULT,
+        consent: Mode = DEFAULT_MODE,
         max_buffered: int = MAX_BUFFERED,
     ) -> None:
-        """A click within `early_click` seconds of the delivery counts as a scanner's."""
+        """A click within `early_click` seconds of the delivery counts as a scanner's.
+
+        `signs` name agents and networks, and may be changed; by default they are ours. `presence`
+        says where senders are, `keeping` what is kept of a hit, `consent` the mode of senders who
+        have none of their own.
+        """
+        self.signs = signs or our_signs()
         self._store = store
         self._feed = feed
+        self._presence = presence or Presence()
         self._early_click_ms = int(early_click * 1000)
+        self._store_hits = partial(store_hits, judge=self._judge, keeping=keeping, consent=consent)
         self._max_buffered = max_buffered
         self._buffer: deque[_Buffered] = deque()
+        metrics.HITS_WAITING.set_function(lambda: len(self._buffer))
+        # The same, and for 250 ms those that are stored: one timer for all, not one for each.
+        self._waiting: deque[_Buffered] = deque()
         self._bursts = Bursts()
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._work(), name="hit recorder")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._work(), name="hit recorder")
 
     async def record(self, hit: Hit) -> None:
         """Returns when the hit is committed, at the latest after 250 ms. Never raises."""
         if len(self._buffer) >= self._max_buffered or self._closing.is_set():
             metrics.HITS_DROPPED.inc()
             return
-        buffered = _Buffered(hit, asyncio.get_running_loop().create_future())
+        until = self._loop.time() + ANSWER_SECONDS
+        buffered = _Buffered(hit, self._loop.create_future(), until)
         self._buffer.append(buffered)
         self._wake.set()
-        await asyncio.wait([buffered.stored], timeout=ANSWER_SECONDS)
+        if not self._waiting:
+            self._loop.call_at(until, self._settle_late)
+        self._waiting.append(buffered)
+        await buffered.settled
 
     async def close(self) -> None:
         """Tries once more to store what is buffered; what cannot be stored counts as dropped."""
@@ -77,6 +106,17 @@ class Recorder:
         if self._buffer:
             log.error("hits lost", count=len(self._buffer))
             metrics.HITS_DROPPED.inc(len(self._buffer))
+
+    def _settle_late(self) -> None:
+        """Those who have waited for 250 ms go on."""
+        now = self._loop.time()
+        while self._waiting:
+            oldest = self._waiting[0]
+            if not oldest.settled.done() and oldest.wait_until > now:
+                self._loop.call_at(oldest.wait_until, self._settle_late)
+                return
+            oldest.settle()
+            self._waiting.popleft()
 
     async def _work(self) -> None:
         while self._buffer or not self._closing.is_set():
@@ -93,7 +133,7 @@ class Recorder:
         group = list(islice(self._buffer, MAX_GROUP))
         hits = [buffered.hit for buffered in group]
         try:
-            judged = await self._store.write(partial(store_hits, hits=hits, judge=self._judge))
+            kept = await self._store.write(partial(self._store_hits, hits=hits))
         except StoreUnavailable as error:
             log.warning("hits wait for the store", count=len(self._buffer), reason=error.reason)
             return False
@@ -101,12 +141,12 @@ class Recorder:
             log.exception("hits refused by the store", count=len(hits))
             metrics.HITS_DROPPED.inc(len(hits))
         else:
-            self._announce(judged)
-            metrics.HITS_UNKNOWN.inc(len(hits) - len(judged))
+            self._announce(kept.judged)
+            metrics.HITS_WITHHELD.inc(kept.withheld)
+            metrics.HITS_UNKNOWN.inc(len(hits) - len(kept.judged) - kept.withheld)
         for buffered in group:
             self._buffer.popleft()
-            if not buffered.stored.done():
-                buffered.stored.set_result(None)
+            buffered.settle()
         return True
 
     async def _pause(self) -> None:
@@ -115,13 +155,15 @@ class Recorder:
                 await self._closing.wait()
 
     def _judge(self, hit: Hit, message: HitMessage) -> Verdict:
+        """In the writer's thread, which alone knows the bursts."""
         return judge(
             Facts(
                 kind=hit.kind,
                 method=hit.method,
-                agent=hit.agent,
                 purpose=hit.purpose,
-                address=hit.address,
+                agents=self.signs.families(hit.agent),
+                network=self.signs.network(hit.address),
+                presence=self._seen(hit, message),
                 at_ms=hit.at_ms,
                 sent_at_ms=message.sent_at_ms,
                 delivered_at_ms=message.delivered_at_ms,
@@ -130,13 +172,21 @@ class Recorder:
             )
         )
 
+    def _seen(self, hit: Hit, message: HitMessage) -> Seen | None:
+        """What tells that it was the sender."""
+        if hit.session_of == message.sender_id:
+            return "session"
+        return self._presence.seen(message.sender_id, hit.address, hit.at_ms)
+
     def _burst_links(self, hit: Hit) -> int:
         if hit.link is None:
             return 0
         return self._bursts.different_links((hit.message_id, hit.recipient), hit.link, hit.at_ms)
 
     def _announce(self, judged: Sequence[JudgedHit]) -> None:
-        for each in judged:
-            metrics.HITS.labels(each.hit.kind, each.verdict.kind).inc()
-        for changed in {each.message for each in judged}:
-            self._feed.publish(changed.sender_id, changed.id)
+        kinds = Counter((each.hit.kind, each.verdict.kind) for each in judged)
+        for (kind, verdict), count in kinds.items():
+            metrics.HITS.labels(kind, verdict).inc(count)
+        changed = {each.message.id: each.message.sender_id for each in judged}
+        for message_id, sender_id in changed.items():
+            self._feed.publish(sender_id, message_id)

@@ -4,11 +4,12 @@ Functions that change take the writer's connection; those that find give a query
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
+from collector.consent import Mode
 from collector.schema import sender, sender_address, session
 
 
@@ -18,7 +19,11 @@ class SenderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A login and what it may do. In `addresses`, "*@example.com" allows a whole domain."""
+    """A login and what it may do. In `addresses`, "*@example.com" allows a whole domain.
+
+    With `per_recipient` each recipient of a tracked mail gets a copy of their own. `consent` says
+    whether recipients must agree; None: as the site has it.
+    """
 
     id: int
     login: str
@@ -27,6 +32,8 @@ class Sender:
     clicks: bool
     sticky: bool
     enabled: bool
+    per_recipient: bool = False
+    consent: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Account:
     password_hash: str | None
 
 
+_COLUMNS = [field.name for field in fields(Sender) if field.name != "addresses"]
 _SENDERS = (
     select(sender, sender_address.c.address)
     .outerjoin(sender_address)
@@ -111,10 +119,8 @@ def delete_sessions(connection: Connection, sender_id: int) -> None:
 
 
 def _account(row: Row[Any], addresses: Iterable[str]) -> Account:
-    known = Sender(
-        row.id, row.login, tuple(addresses), row.opens, row.clicks, row.sticky, row.enabled
-    )
-    return Account(known, row.password_hash)
+    columns = {name: getattr(row, name) for name in _COLUMNS}
+    return Account(Sender(addresses=tuple(addresses), **columns), row.password_hash)
 
 
 def _insert_addresses(connection: Connection, sender_id: int, addresses: Iterable[str]) -> None:

@@ -2,11 +2,11 @@
 
 Times are integer milliseconds since the epoch, UTC (`*_ms`). `hit` is the only table that grows
 without bound, so a hit is a few small columns: its agent is a number in the dictionary `agent`,
-its address three or six bytes, and what lists need (counts, first, last) stands on the message's
-own row, changed in the transaction that stores the hits.
+its address a few bytes, and what lists need (counts, first, last) stands on the message's own row,
+changed in the transaction that stores the hits.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import (
     JSON,
@@ -25,8 +25,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
+from collector.consent import HOWS, MODES, Kind
 from collector.verdict import KINDS
 
 # SQLite gives a table its row id for a key only if the type reads INTEGER; it holds 64 bits all
@@ -73,6 +75,9 @@ sender = Table(
     Column("sticky", Boolean, nullable=False),  # a choice for one message becomes the new default
     Column("enabled", Boolean, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    # Whether each recipient gets a copy of their own, so that hits tell who.
+    Column("per_recipient", Boolean, nullable=False, server_default=false()),
+    Column("consent", Word(MODES)),  # whether recipients must agree; none: as the site has it
     UniqueConstraint("login_key"),
 )
 
@@ -101,6 +106,24 @@ device = Table(
     UniqueConstraint("key"),
 )
 
+SCOPES = ("read", "write")
+
+# A program of a sender's that uses the JSON API, with a key of its own: made by us, too.
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False),  # finds the row
+    Column("secret_hash", LargeBinary, nullable=False),  # keeps 256 random bits: no argon2id
+    Column("scope", Word(SCOPES), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("last_used_at_ms", BigInteger),  # to the hour
+    UniqueConstraint("sender_id", "name"),
+    UniqueConstraint("key"),
+)
+
 # Who is signed in to the pages. Only the hash of the cookie's value is kept.
 session = Table(
     "session",
@@ -112,7 +135,7 @@ session = Table(
     Index(None, "expires_at_ms"),  # the expired ones, to sweep
 )
 
-STATES = ("sending", "delivered", "deferred", "refused")
+STATES = ("sending", "delivered", "deferred", "refused", "queued")
 
 # One submission. Its id is the one in its tokens: time-ordered, so "newest first" is "highest id
 # first". The wide columns stand last: lists then never read the pages that they overflow to.
@@ -136,7 +159,8 @@ message = Table(
     Column("first_click_ms", BigInteger),
     Column("last_click_ms", BigInteger),
     Column("subject", Text, nullable=False),
-    Column("recipients", JSON, nullable=False),  # ["ana@example.com", …]
+    # ["ana@example.com", …]: a recipient's ordinal is its place here, from 1
+    Column("recipients", JSON, nullable=False),
     Column("mail_from", Text, nullable=False),
     Column("message_id_header", Text, nullable=False),
     Column("untracked_reason", Text),  # why nothing was rewritten, if nothing was
@@ -144,10 +168,18 @@ message = Table(
     Column(
         "links", JSON, nullable=False
     ),  # [[ordinal, target, html], …]: one row, however many links
+    Column("per_recipient", Boolean, nullable=False, server_default=false()),
+    Column("shared_reason", Text),  # why one copy went to all though the sender wished otherwise
+    # [[recipient's ordinal, state, words], …], where they did not all fare as `state` says
+    Column("outcomes", JSON(none_as_null=True)),
+    Column("stopped_at_ms", BigInteger),  # since when no hit is recorded, if the sender wished it
+    # [[recipient's ordinal, "open" or "click", "refused" or "no consent"], …]: not tracked though
+    # the message was
+    Column("objected", JSON(none_as_null=True)),
     Index(None, "sender_id", "id"),  # a sender's list, newest first
 )
 
-# User agents, each kept once.
+# User agents or their families (families.py), each kept once.
 agent = Table(
     "agent",
     metadata,
@@ -156,7 +188,7 @@ agent = Table(
     UniqueConstraint("text"),
 )
 
-HIT_KINDS = ("open", "click")
+HIT_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # One fetched pixel or followed link.
 hit = Table(
@@ -170,7 +202,34 @@ hit = Table(
     Column("link", Integer),  # which link, of a click
     Column("verdict", Word(KINDS), nullable=False),  # what we believe made it
     Column("rule", Text, nullable=False),  # by which rule of verdict.py
-    Column("network", LargeBinary),  # the /24 (3 bytes) or /48 (6 bytes) it came from
+    # Where it came from: the /24 (3 bytes) or /48 (6), or the whole address (4 or 16).
+    Column("network", LargeBinary),
     Column("agent_id", ForeignKey("agent.id")),
     Index(None, "message_id"),  # one message's hits
+)
+
+# What recipients have decided of being tracked by a sender. Rows are only added, as proof; the
+# newest of an address and kind holds.
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("address_hash", LargeBinary, nullable=False),  # keyed: what stays of an erased address
+    Column("address", Text),
+    Column("kind", Word(HIT_KINDS), nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("how", Word(HOWS), nullable=False),
+    Column("text_version", Text),  # of the notice's words
+    # A sender's decisions about an address, whether there are any, and whether any is a refusal.
+    Index(None, "sender_id", "granted", "address_hash"),
+)
+
+# What this database alone knows.
+secret = Table(
+    "secret",
+    metadata,
+    Column("name", Text, primary_key=True),  # "consent": the key of address_hash
+    Column("value", LargeBinary, nullable=False),
 )

@@ -19,7 +19,9 @@ from sqlalchemy import Connection
 
 from collector import metrics, roster
 from collector.addresses import AddressRefused, normalise_all
+from collector.api.keys import ApiKeys
 from collector.checks import Checks
+from collector.consent import Mode
 from collector.devices import Device, Devices, split_password
 from collector.errors import StoreConflict, StoreError
 from collector.memory import Rows
@@ -53,6 +55,7 @@ class Senders:
         self._checks = Checks()
         self._accounts: Rows[int | str, Account] = Rows(self._read)
         self.devices = Devices(store, self._checks)
+        self.api_keys = ApiKeys(store)
 
     def close(self) -> None:
         """Lets the hashing threads go."""
@@ -121,14 +124,31 @@ class Senders:
         opens: bool = True,
         clicks: bool = True,
         sticky: bool = True,
+        per_recipient: bool = False,
+        consent: Mode | None = None,
     ) -> Sender:
         """A new, enabled sender. Raises SenderError for a bad or taken login, bad addresses."""
         login, allowed = _checked_login(login), _checked_addresses(addresses)
         password_hash = await self._hash(password)
-        return await self._insert(login, password_hash, allowed, opens, clicks, sticky)
+        return await self._insert(
+            login,
+            password_hash,
+            allowed,
+            opens=opens,
+            clicks=clicks,
+            sticky=sticky,
+            per_recipient=per_recipient,
+            consent=consent,
+        )
 
     async def ensure(
-        self, login: str, addresses: Iterable[str], *, opens: bool, clicks: bool
+        self,
+        login: str,
+        addresses: Iterable[str],
+        *,
+        opens: bool,
+        clicks: bool,
+        per_recipient: bool = False,
     ) -> Sender | None:
         """The enabled sender with this login, which somebody else vouches for.
 
@@ -137,8 +157,15 @@ class Senders:
         account = await self._accounts.get(login_key(login))
         if account is None:
             try:
-                allowed = _checked_addresses(addresses)
-                return await self._insert(_checked_login(login), None, allowed, opens, clicks, True)
+                return await self._insert(
+                    _checked_login(login),
+                    None,
+                    _checked_addresses(addresses),
+                    opens=opens,
+                    clicks=clicks,
+                    sticky=True,
+                    per_recipient=per_recipient,
+                )
             except SenderError:  # made meanwhile, or no login at all
                 account = await self._read(login_key(login))
         return account.sender if account and account.sender.enabled else None
@@ -148,19 +175,18 @@ class Senders:
         login: str,
         password_hash: str | None,
         allowed: tuple[str, ...],
-        opens: bool,
-        clicks: bool,
-        sticky: bool,
+        *,
+        consent: Mode | None = None,
+        **toggles: bool,
     ) -> Sender:
         row = {
             "login": login,
             "login_key": login_key(login),
             "password_hash": password_hash,
-            "opens": opens,
-            "clicks": clicks,
-            "sticky": sticky,
             "enabled": True,
             "created_at_ms": _now_ms(),
+            "consent": consent,
+            **toggles,
         }
         try:
             sender_id = await self._change(roster.insert_sender, row, allowed)
@@ -168,7 +194,7 @@ class Senders:
             raise SenderError(
                 f"there is a sender {login!r} already; choose another login, or set its password"
             ) from None
-        return Sender(sender_id, login, allowed, opens, clicks, sticky, enabled=True)
+        return Sender(sender_id, login, allowed, enabled=True, consent=consent, **toggles)
 
     async def set_password(self, sender_id: int, password: str) -> None:
         """A new password; ends the sender's sessions. Raises SenderError."""
@@ -195,9 +221,15 @@ class Senders:
         opens: bool | None = None,
         clicks: bool | None = None,
         sticky: bool | None = None,
+        per_recipient: bool | None = None,
     ) -> Sender:
         """Sets the toggles that are given; the sender as it is then. Raises SenderError."""
-        given = {"opens": opens, "clicks": clicks, "sticky": sticky}
+        given = {
+            "opens": opens,
+            "clicks": clicks,
+            "sticky": sticky,
+            "per_recipient": per_recipient,
+        }
         values = {name: value for name, value in given.items() if value is not None}
 
         def set_toggles(connection: Connection) -> Account:
@@ -206,6 +238,10 @@ class Senders:
             return roster.read_accounts(connection.execute(query).all())[0]
 
         return (await self._change(set_toggles)).sender
+
+    async def set_consent(self, sender_id: int, mode: Mode | None) -> None:
+        """Whether recipients must agree; None: as the site has it. Raises SenderError."""
+        await self._change(roster.change_sender, sender_id, {"consent": mode})
 
     async def remove(self, sender_id: int) -> None:
         """Forgets the sender with its sessions, messages and hits. Raises SenderError."""

@@ -3,15 +3,26 @@
 Every query names the sender, so nobody reads another's mail by guessing ids.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import and_, func, select
 
+from collector.consent import Kind, Objected
+from collector.counts import (
+    NOTHING,
+    ReaderRow,
+    Seen,
+    clicks_by_link,
+    count_hits,
+    read_groups,
+    read_readers,
+)
+from collector.filters import EVERY_MESSAGE, MessageFilter, conditions
 from collector.schema import agent, hit, message
 from collector.store import Store
-from collector.verdict import BELIEVED
+from collector.verdict import BELIEVED, UNCOUNTED
 
 MAX_HITS = 1_000
 
@@ -27,7 +38,7 @@ class MessageRow:
     subject: str
     opens: bool
     clicks: bool
-    state: str  # "sending", "delivered", "deferred" or "refused"
+    state: str  # one of schema.STATES
     untracked_reason: str | None
     open_count: int
     first_open_ms: int | None
@@ -37,43 +48,75 @@ class MessageRow:
     last_click_ms: int | None
     raw_open_count: int
     raw_click_count: int
+    per_recipient: bool = False
+    stopped_at_ms: int | None = None  # since when nothing is recorded
+    # Whose copies have believed hits, by the recipients' ordinals: where copies are not shared.
+    opened_by: tuple[int, ...] = ()
+    clicked_by: tuple[int, ...] = ()
+    objected: tuple[Objected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """A wrapped link of a message, and how many believed clicks followed it."""
+    """A wrapped link of a message, and the clicks that followed it."""
 
     ordinal: int
     target: str
     html: str
-    click_count: int
+    clicks: Seen = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class HitRow:
-    """One hit as the timeline shows it."""
+    """One hit as the timeline shows it; `recipient` is 0 where the copy is shared."""
 
     at_ms: int
-    kind: str  # "open" or "click"
+    kind: Kind
     link: int | None
     verdict: str
     rule: str
     agent: str
+    recipient: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What became of one recipient, by the ordinal, in upstream's words."""
+
+    recipient: int
+    state: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageDetail:
-    """A message with its links and hits (oldest first), and upstream's own words."""
+    """A message with its links and hits (oldest first), and upstream's own words.
+
+    `outcomes` are there where the recipients did not all fare alike, `readers` where they have
+    copies of their own and anything came of them, `shared_reason` where one copy went to all though
+    the sender wished otherwise.
+    """
 
     row: MessageRow
     links: tuple[LinkRow, ...]
     hits: tuple[HitRow, ...]
     reply: str
+    outcomes: tuple[OutcomeRow, ...] = ()
+    shared_reason: str | None = None
+    readers: tuple[ReaderRow, ...] = ()
+
+    @property
+    def has_aged(self) -> bool:
+        """Whether hits that were counted are no longer kept."""
+        kept = sum(hit.rule not in UNCOUNTED for hit in self.hits)
+        counted = self.row.raw_open_count + self.row.raw_click_count
+        return len(self.hits) < MAX_HITS and kept < counted
 
 
+_FOUND_ELSEWHERE = {"message_id", "opened_by", "clicked_by"}
 _LISTED = (
     message.c.id.label("message_id"),
-    *(message.c[field.name] for field in fields(MessageRow) if field.name != "message_id"),
+    *(message.c[field.name] for field in fields(MessageRow) if field.name not in _FOUND_ELSEWHERE),
 )
 
 
@@ -84,46 +127,82 @@ class Stats:
         self._store = store
 
     async def recent(
-        self, sender_id: int, *, before: int | None = None, limit: int = 50
+        self,
+        sender_id: int,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        matching: MessageFilter = EVERY_MESSAGE,
     ) -> list[MessageRow]:
         """The sender's messages, newest first; `before`, a message id, continues a list."""
-        query = select(*_LISTED).where(message.c.sender_id == sender_id)
+        query = select(*_LISTED).where(message.c.sender_id == sender_id, *conditions(matching))
         if before is not None:
             query = query.where(message.c.id < before)
         rows = await self._store.read(query.order_by(message.c.id.desc()).limit(limit))
-        return [_message_row(row) for row in rows]
+        return await self._with_readers([_message_row(row) for row in rows])
+
+    async def has(self, sender_id: int, message_id: int) -> bool:
+        """Whether there is such a message, and it is this sender's."""
+        own = and_(message.c.id == message_id, message.c.sender_id == sender_id)
+        return bool(await self._store.read(select(message.c.id).where(own)))
 
     async def message(self, sender_id: int, message_id: int) -> MessageDetail | None:
         """One message with its newest MAX_HITS hits, or None if it is not this sender's."""
         own = and_(message.c.id == message_id, message.c.sender_id == sender_id)
-        rows = await self._store.read(select(*_LISTED, message.c.links, message.c.reply).where(own))
+        more = (message.c.links, message.c.reply, message.c.outcomes, message.c.shared_reason)
+        rows = await self._store.read(select(*_LISTED, *more).where(own))
         if not rows:
             return None
-        *listed, links, reply = rows[0]
-        clicks = await self._clicks_by_link(message_id)
+        *listed, links, reply, outcomes, shared_reason = rows[0]
+        groups = read_groups(await self._store.read(count_hits(message_id)))
+        clicks, row = clicks_by_link(groups), _message_row(listed)
+        readers = read_readers(groups) if row.per_recipient else ()
+        row = replace(
+            row,
+            opened_by=tuple(each.recipient for each in readers if each.opens.count),
+            clicked_by=tuple(each.recipient for each in readers if each.clicks.count),
+        )
         return MessageDetail(
-            row=_message_row(listed),
-            links=tuple(
-                LinkRow(ordinal, target, html, clicks.get(ordinal, 0))
-                for ordinal, target, html in links
-            ),
+            row=row,
+            links=tuple(_link_row(link, clicks) for link in links),
             hits=await self._hits(message_id),
             reply=reply,
+            outcomes=tuple(OutcomeRow(*each) for each in outcomes or ()),
+            shared_reason=shared_reason,
+            readers=readers,
         )
 
-    async def _clicks_by_link(self, message_id: int) -> dict[int, int]:
-        believed_clicks = and_(
-            hit.c.message_id == message_id, hit.c.kind == "click", hit.c.verdict.in_(BELIEVED)
+    async def _with_readers(self, rows: list[MessageRow]) -> list[MessageRow]:
+        """The rows with whose copies were opened, and in whose a link was followed."""
+        ids = [
+            row.message_id
+            for row in rows
+            if row.per_recipient and (row.open_count or row.click_count)
+        ]
+        if not ids:
+            return rows
+        found = await self._store.read(
+            select(hit.c.message_id, hit.c.kind, hit.c.recipient)
+            .where(hit.c.message_id.in_(ids), hit.c.verdict.in_(BELIEVED), hit.c.recipient > 0)
+            .order_by(hit.c.recipient)
+            .distinct()
         )
-        rows = await self._store.read(
-            select(hit.c.link, func.count()).where(believed_clicks).group_by(hit.c.link)
-        )
-        return {row[0]: row[1] for row in rows}
+        readers: dict[tuple[int, str], list[int]] = {}
+        for message_id, kind, recipient in found:
+            readers.setdefault((message_id, kind), []).append(recipient)
+        return [
+            replace(
+                row,
+                opened_by=tuple(readers.get((row.message_id, "open"), ())),
+                clicked_by=tuple(readers.get((row.message_id, "click"), ())),
+            )
+            for row in rows
+        ]
 
     async def _hits(self, message_id: int) -> tuple[HitRow, ...]:
         shown = (hit.c.at_ms, hit.c.kind, hit.c.link, hit.c.verdict, hit.c.rule)
         rows = await self._store.read(
-            select(*shown, func.coalesce(agent.c.text, "").label("agent"))
+            select(*shown, func.coalesce(agent.c.text, "").label("agent"), hit.c.recipient)
             .outerjoin(agent, hit.c.agent_id == agent.c.id)
             .where(hit.c.message_id == message_id)
             .order_by(hit.c.id.desc())
@@ -132,6 +211,13 @@ class Stats:
         return tuple(HitRow(*row) for row in reversed(rows))
 
 
+def _link_row(link: Sequence[Any], clicks: Mapping[int, Seen]) -> LinkRow:
+    ordinal, target, html = link
+    return LinkRow(ordinal, target, html, clicks.get(ordinal, NOTHING))
+
+
 def _message_row(values: Sequence[Any]) -> MessageRow:
     named = dict(zip((column.key for column in _LISTED), values, strict=True))
-    return MessageRow(**{**named, "recipients": tuple(named["recipients"])})
+    named["recipients"] = tuple(named["recipients"])
+    named["objected"] = tuple(Objected(*each) for each in named["objected"] or ())
+    return MessageRow(**named)

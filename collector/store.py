@@ -7,7 +7,7 @@ parameters. Whatever the database says when it fails comes out as StoreUnavailab
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import (
@@ -17,14 +17,17 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    select,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from collector import engine, migrations
+from collector.consent import Objected
 from collector.errors import StoreConflict, StoreUnavailable
 from collector.schema import message
+from collector.write_thread import WriteThread
 from collector.writer import Step, Writer
 
 WRITE_SECONDS = 5.0
@@ -33,7 +36,7 @@ WRITE_SECONDS = 5.0
 _ROW_REFUSED = (StoreConflict, SQLAlchemyError, ValueError, OverflowError)
 
 T = TypeVar("T")
-State = Literal["delivered", "deferred", "refused"]
+State = Literal["delivered", "deferred", "refused", "queued"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,11 @@ class SentLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """One submission, as it is about to leave."""
+    """One submission, as it is about to leave.
+
+    `per_recipient`: each recipient gets a copy of their own, and hits tell their ordinal, which is
+    their place in `recipients`, from 1. `shared_reason` says why not, where the sender wished it.
+    """
 
     message_id: int
     sender_id: int
@@ -60,24 +67,36 @@ class Sent:
     clicks: bool
     links: tuple[SentLink, ...] = ()
     untracked_reason: str | None = None
+    per_recipient: bool = False
+    shared_reason: str | None = None
+    objected: tuple[Objected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What upstream did with a message, when, and in which words."""
+    """What upstream did with a message, when, and in which words.
+
+    `outcomes` say it of each recipient, by ordinal, where not all fared alike.
+    """
 
     at_ms: int
     state: State
     reply: str
+    outcomes: tuple[tuple[int, State, str], ...] | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether upstream has it for anybody."""
+        each = self.outcomes or ((0, self.state, self.reply),)
+        return any(state == "delivered" for _, state, _ in each)
 
 
 class Store:
     """Open one with `await Store.open(url)`; `close` it when everything that writes has stopped."""
 
-    def __init__(self, writer: Writer, engines: tuple[AsyncEngine, AsyncEngine]) -> None:
+    def __init__(self, writer: Writer, readers: AsyncEngine) -> None:
         self._writer = writer
-        self._engines = engines
-        self._readers = engines[1]
+        self._readers = readers
 
     @classmethod
     async def open(cls, url: str) -> "Store":
@@ -85,14 +104,13 @@ class Store:
         path = engine.database_file(url)
         await asyncio.to_thread(engine.prepare_file, path)
         await asyncio.to_thread(migrations.upgrade, path)
-        engines = (engine.open_writer(path), engine.open_readers(path))
-        return cls(Writer(engines[0]), engines)
+        thread = WriteThread(engine.open_writer(path))
+        return cls(Writer(thread), engine.open_readers(path))
 
     async def close(self) -> None:
         """Commits what still waits and closes every connection."""
         await self._writer.close()
-        for each in self._engines:
-            await each.dispose()
+        await self._readers.dispose()
 
     async def read(self, statement: Executable, values: Any = None) -> Sequence[Any]:
         """All rows of a query. Raises StoreUnavailable."""
@@ -113,6 +131,10 @@ class Store:
         """
         return await self._writer.call(call, WRITE_SECONDS)
 
+    async def change(self, statement: Executable, values: dict[str, Any]) -> int:
+        """Runs one statement as `write` does; how many rows it changed or deleted."""
+        return await self.write(lambda connection: connection.execute(statement, values).rowcount)
+
     async def check(self) -> None:
         """Raises StoreUnavailable unless the store takes writes now."""
         await self._writer.call(lambda connection: None, WRITE_SECONDS)
@@ -131,7 +153,15 @@ class Store:
         except _ROW_REFUSED as error:
             raise StoreUnavailable(f"it refused the message's row: {error}") from error
 
-    async def record_outcome(
+    async def unsettled(self) -> Sequence[tuple[int, str]]:
+        """The messages that are being sent or are queued: id and state. Raises StoreUnavailable."""
+        states = ("sending", "queued")
+        rows = await self.read(
+            select(message.c.id, message.c.state).where(message.c.state.in_(states))
+        )
+        return [(row.id, row.state) for row in rows]
+
+    def record_outcome(
         self, message_id: int, outcome: Outcome, then: Callable[[], None] | None = None
     ) -> None:
         """Notes what upstream did, some time soon: never waits for the disk, never raises.
@@ -142,7 +172,12 @@ class Store:
             "of_message": message_id,
             "new_state": outcome.state,
             "new_reply": storable(outcome.reply),
-            "taken_at_ms": outcome.at_ms if outcome.state == "delivered" else None,
+            "taken_at_ms": outcome.at_ms if outcome.is_taken else None,
+            "new_outcomes": [
+                [ordinal, state, storable(words)]
+                for ordinal, state, words in outcome.outcomes or ()
+            ]
+            or None,
         }
         self.post(_UPDATE_OUTCOME, row, then)
 
@@ -172,6 +207,9 @@ def _message_row(sent: Sent) -> dict[str, Any]:
         "mail_from": storable(sent.mail_from),
         "message_id_header": storable(sent.message_id_header),
         "untracked_reason": sent.untracked_reason,
+        "per_recipient": sent.per_recipient,
+        "shared_reason": sent.shared_reason,
+        "objected": [list(astuple(each)) for each in sent.objected] or None,
         "links": [[link.ordinal, link.target, storable(link.html)] for link in sent.links],
     }
 
@@ -193,6 +231,7 @@ _UPDATE_OUTCOME = (
     .values(
         state=bindparam("new_state"),
         reply=bindparam("new_reply"),
-        delivered_at_ms=func.coalesce(bindparam("taken_at_ms"), message.c.delivered_at_ms),
+        outcomes=bindparam("new_outcomes"),
+        delivered_at_ms=func.coalesce(message.c.delivered_at_ms, bindparam("taken_at_ms")),
     )
 )

@@ -1,17 +1,17 @@
 """What made a hit: pure rules over facts, as one table. Label, never drop.
 
 Order is meaning: the first rule that fires decides. What the request says of itself comes first,
-then agents, then networks, then timing; the rows that believe in a person stand last, so that
-every doubt gets its say first. The ids are stored with the hits: never give an old id a new
-meaning.
+then whether it was the sender, then agents, then networks, then timing; the rows that believe in a
+person stand last, so that every doubt gets its say first. The list of crawlers stands behind the
+proxies of mail services, which it takes for crawlers. The ids are stored with the hits: never give
+an old id a new meaning.
+
+What agents and networks are called is not known here: signs.py names them, from data. Each rule
+says which facts it needs, as not all of them are kept with a hit (rejudge.py).
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from collector.client import Address
-from collector.networks import name_network
 
 # What may have made a hit. Only ever append: the store keeps a kind as its place in here.
 KINDS = ("unknown", "person", "proxy", "prefetch", "scanner", "preview", "tool", "self")
@@ -30,9 +30,10 @@ class Facts:
 
     kind: str  # "open" or "click"
     method: str = "GET"
-    agent: str = ""
     purpose: str = ""  # the values of Purpose, Sec-Purpose and X-Moz
-    address: Address | None = None
+    agents: frozenset[str] = frozenset()  # the families that the agent belongs to, by name
+    network: str | None = None  # whose the address is, where that is known
+    presence: str | None = None  # what tells that it was the sender: one of presence.Seen
     at_ms: int
     sent_at_ms: int
     delivered_at_ms: int | None
@@ -61,12 +62,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the table: `fires` says whether it applies."""
+    """One row of the table: `fires` says whether it applies, by the facts that it `needs`."""
 
     id: str
     kind: str
     confidence: float
     fires: Callable[[Facts], bool]
+    needs: frozenset[str] = frozenset()
 
 
 def judge(facts: Facts) -> Verdict:
@@ -75,13 +77,53 @@ def judge(facts: Facts) -> Verdict:
     return Verdict(rule.kind, rule.id, rule.confidence)
 
 
-def _agent(pattern: str, kind: str | None = None) -> Callable[[Facts], bool]:
-    found = re.compile(pattern, re.IGNORECASE).search
-    return lambda facts: kind in (None, facts.kind) and found(facts.agent) is not None
+def judge_again(facts: Facts, before: str, lost: frozenset[str]) -> Verdict | None:
+    """The verdict on a hit that the rule `before` has decided, when some facts are `lost`.
+
+    A rule that needs a lost fact counts as it did then: it fired if it is the one that decided,
+    and did not if it stands before that one. Where nobody knows, neither does this: None.
+    """
+    decided = next((place for place, rule in enumerate(RULES) if rule.id == before), -1)
+    for place, rule in enumerate(RULES):
+        if not rule.needs & lost:
+            fired = rule.fires(facts)
+        elif place <= decided:
+            fired = place == decided
+        else:
+            return None
+        if fired:
+            return Verdict(rule.kind, rule.id, rule.confidence)
+    raise AssertionError("the last rule always fires")
 
 
-def _from(network: str) -> Callable[[Facts], bool]:
-    return lambda facts: name_network(facts.address) == network
+# What a rule may need beside the moments, the kind and the link, which are always known.
+REQUEST, PRESENCE, AGENT, ADDRESS = (
+    frozenset({name}) for name in ("request", "presence", "agent", "address")
+)
+
+
+def _by_request(name: str, kind: str, confidence: float, fires: Callable[[Facts], bool]) -> Rule:
+    return Rule(name, kind, confidence, fires, REQUEST)
+
+
+def _by_presence(seen: str, confidence: float) -> Rule:
+    return Rule(f"self-{seen}", "self", confidence, lambda facts: facts.presence == seen, PRESENCE)
+
+
+def _by_agent(
+    name: str, kind: str, confidence: float, *, family: str | None = None, of: str | None = None
+) -> Rule:
+    """For agents of a family, by default that of the rule's name; `of` opens or clicks alone."""
+    wanted = family or name
+
+    def fires(facts: Facts) -> bool:
+        return wanted in facts.agents and of in (None, facts.kind)
+
+    return Rule(name, kind, confidence, fires, AGENT)
+
+
+def _by_network(name: str, kind: str, confidence: float) -> Rule:
+    return Rule(name, kind, confidence, lambda facts: facts.network == name, ADDRESS)
 
 
 def _before_delivery(facts: Facts) -> bool:
@@ -98,46 +140,47 @@ def _early_click(facts: Facts) -> bool:
 
 
 def _gmail_prefetch(facts: Facts) -> bool:
-    return facts.agent.endswith(_GMAIL_PREFETCH) and name_network(facts.address) == "google"
+    return "gmail-prefetch" in facts.agents and facts.network == "google"
 
-
-_GMAIL_PREFETCH = "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0"
-_PREVIEWS = (
-    r"Slackbot|facebookexternalhit|Twitterbot|WhatsApp|TelegramBot|Discordbot|SkypeUriPreview"
-    r"|LinkedInBot|BingPreview"
-)
-_TOOLS = (
-    r"\bcurl/|\bwget/|python-requests|\baiohttp/|Go-http-client|\bJava/|okhttp|HeadlessChrome"
-    r"|PhantomJS"
-)
 
 RULES: tuple[Rule, ...] = (
     # What the request says of itself.
-    Rule("head", "tool", 0.9, lambda facts: facts.method == "HEAD"),
-    Rule("purpose-prefetch", "prefetch", 0.9, lambda facts: "prefetch" in facts.purpose.lower()),
+    _by_request("head", "tool", 0.9, lambda facts: facts.method == "HEAD"),
+    _by_request(
+        "purpose-prefetch", "prefetch", 0.9, lambda facts: "prefetch" in facts.purpose.lower()
+    ),
+    # The sender. Others may share an address with them.
+    _by_presence("session", 0.9),
+    _by_presence("submission", 0.6),
+    _by_presence("page", 0.6),
     # Agents.
-    Rule("apple-prefetch", "prefetch", 0.8, lambda facts: facts.agent == "Mozilla/5.0"),
-    Rule("gmail-prefetch", "prefetch", 0.9, _gmail_prefetch),
-    Rule("office-discovery", "scanner", 0.9, _agent(r"Microsoft Office (Existence|Protocol) Disc")),
-    Rule("office-click", "scanner", 0.8, _agent(r"ms-office|MSOffice|Microsoft Outlook", "click")),
-    Rule("preview", "preview", 0.9, _agent(_PREVIEWS)),
-    Rule("tool", "tool", 0.9, _agent(_TOOLS)),
-    Rule("no-agent", "tool", 0.7, lambda facts: not facts.agent),
-    # Networks.
-    Rule("safe-links", "scanner", 0.9, _from("safe-links")),
-    Rule("proofpoint", "scanner", 0.5, _from("proofpoint")),
-    Rule("mimecast", "scanner", 0.5, _from("mimecast")),
-    Rule("barracuda", "scanner", 0.5, _from("barracuda")),
+    _by_agent("apple-prefetch", "prefetch", 0.8),
+    Rule("gmail-prefetch", "prefetch", 0.9, _gmail_prefetch, AGENT | ADDRESS),
+    _by_agent("office-discovery", "scanner", 0.9),
+    _by_agent("office-click", "scanner", 0.8, family="office", of="click"),
+    _by_agent("preview", "preview", 0.9),
+    _by_agent("tool", "tool", 0.9),
+    _by_agent("no-agent", "tool", 0.7, family="none"),
+    # Networks. Where security services have browsers that people use, they carry people, too.
+    _by_network("safe-links", "scanner", 0.9),
+    _by_network("proofpoint", "scanner", 0.5),
+    _by_network("mimecast", "scanner", 0.5),
+    _by_network("ironport", "scanner", 0.5),
+    _by_network("barracuda", "scanner", 0.5),
     # Timing.
     Rule("before-delivery", "scanner", 0.9, _before_delivery),
     Rule("early-click", "scanner", 0.7, _early_click),
     Rule("burst", "scanner", 0.8, lambda facts: facts.burst_links >= BURST_LINKS),
+    # Believed, whatever the list of crawlers says.
+    _by_agent("google-proxy", "proxy", 0.9),
+    _by_agent("yahoo-proxy", "proxy", 0.9),
+    _by_agent("office-open", "person", 0.8, family="office", of="open"),
+    # The list of crawlers.
+    _by_agent("crawler-preview", "preview", 0.8),
+    _by_agent("crawler", "tool", 0.8),
     # Believed.
-    Rule("google-proxy", "proxy", 0.9, _agent(r"via ggpht\.com GoogleImageProxy")),
-    Rule("yahoo-proxy", "proxy", 0.9, _agent(r"YahooMailProxy")),
-    Rule("office-open", "person", 0.8, _agent(r"ms-office|MSOffice|Microsoft Outlook", "open")),
-    Rule("apple-mail", "person", 0.4, _agent(r"AppleWebKit/(?!.*(Version/|Safari/|Chrome/))")),
-    Rule("browser", "person", 0.7, _agent(r"^(Mozilla|Opera)/")),
+    _by_agent("apple-mail", "person", 0.4),
+    _by_agent("browser", "person", 0.7),
     Rule("unrecognised", "unknown", 0.0, lambda facts: True),
 )
 

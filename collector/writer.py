@@ -14,19 +14,17 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Executable
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from collector import metrics
 from collector.engine import is_outage, translate
 from collector.errors import StoreUnavailable
+from collector.write_thread import WriteThread
 
 MAX_GROUP = 500
 MAX_WAITING = 10_000
@@ -65,9 +63,8 @@ class Work:
 class Writer:
     """Owns the writing connection. Make it inside a running loop; `close` it when done."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._connection: AsyncConnection | None = None
+    def __init__(self, thread: WriteThread) -> None:
+        self._thread = thread
         self._waiting: deque[Work] = deque()
         self._posted: list[Work] = []
         self._wake = asyncio.Event()
@@ -101,7 +98,7 @@ class Writer:
         self._release_posted()
         self._wake.set()
         await self._task
-        await self._disconnect()
+        await self._thread.close()
 
     async def _wait(self, work: Work, seconds: float) -> Any:
         if self._admit(work, len(self._waiting)):
@@ -144,28 +141,15 @@ class Writer:
     async def _commit(self, group: list[Work]) -> None:
         started = time.perf_counter()
         try:
-            connection = await self._connect()
-            outcomes = await connection.run_sync(_transact, group)
+            outcomes = await self._thread.run(_transact, group)
         except Exception as error:  # noqa: BLE001 - the writer must outlive whatever failed
-            await self._disconnect()
+            await self._thread.drop()
             self._fail(group, error)
         else:
             metrics.STORE_COMMIT.observe(time.perf_counter() - started)
             metrics.STORE_GROUP.observe(len(outcomes))
             for work, outcome in outcomes:
                 self._settle(work, outcome)
-
-    async def _connect(self) -> AsyncConnection:
-        if self._connection is None:
-            self._connection = await self._engine.connect()
-        return self._connection
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(SQLAlchemyError):
-                await connection.invalidate()
-                await connection.close()
 
     def _settle(self, work: Work, outcome: Any) -> None:
         if isinstance(outcome, Exception):

@@ -1,6 +1,5 @@
 """The store's schema through time: numbered steps, applied when a store is opened."""
 
-import asyncio
 from pathlib import Path
 from threading import Lock
 
@@ -25,7 +24,7 @@ def upgrade(path: Path, revision: str = "head") -> None:
     """
     try:
         with _one_at_a_time:
-            asyncio.run(_upgrade(path, revision))
+            _upgrade(path, revision)
     except CommandError as error:
         raise StoreError(
             f"the store {path} was written by a newer letterbell ({error}); "
@@ -35,13 +34,13 @@ def upgrade(path: Path, revision: str = "head") -> None:
         raise StoreError(f"the store {path} cannot be used: {_mend(str(error.orig))}") from error
 
 
-async def _upgrade(path: Path, revision: str) -> None:
+def _upgrade(path: Path, revision: str) -> None:
     engine = open_writer(path)
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(_run, revision)
+        with engine.begin() as connection:
+            _run(connection, revision)
     finally:
-        await engine.dispose()
+        engine.dispose()
 
 
 def _run(connection: Connection, revision: str) -> None:

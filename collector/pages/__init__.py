@@ -1,8 +1,9 @@
-"""The sender's pages: HTML rendered here, kept live by htmx and server-sent events.
+"""The sender's pages: HTML rendered here, kept live by htmx and server-sent events. And the one for
+recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline` and
-`durations`, which are pure.
+`messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients` and
+`durations`, which are pure; what recipients read is in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import live, messages, session, settings
+from collector.pages import languages, live, messages, notice, session, settings
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
@@ -40,15 +41,20 @@ def setup(app: web.Application) -> None:
     environment.globals["navigation"] = NAVIGATION
     environment.filters["iso"] = _iso
     environment.filters["plain_time"] = _plain_time
+    environment.globals["_"] = languages.say
     session.setup(app)
     live.setup(app)
+    notice.setup(app)
 
 
 def routes() -> list[web.RouteDef]:
-    """Every address of the sender's pages."""
+    """Every address of the sender's pages, and of the one for recipients."""
     return [
+        *notice.routes(),
         web.get("/", _page(messages.show_list)),
         web.get(r"/mail/{message_id:\d+}", _page(messages.show_message)),
+        web.post(r"/mail/{message_id:\d+}/stop", _page(messages.submit_stop)),
+        web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
         web.get("/live", _page(live.stream_list), allow_head=False),

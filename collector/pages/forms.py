@@ -28,7 +28,7 @@ def token(secret: str) -> str:
 
 async def read_form(request: web.Request, secret: str | None) -> dict[str, str]:
     """The posted text fields; `secret` is the cookie that the form is for. Raises ForeignForm."""
-    if not _from_here(request):
+    if not is_from_here(request):
         raise ForeignForm
     fields = await request.post()
     sent = fields.get(FIELD)
@@ -39,7 +39,8 @@ async def read_form(request: web.Request, secret: str | None) -> dict[str, str]:
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 
-def _from_here(request: web.Request) -> bool:
+def is_from_here(request: web.Request) -> bool:
+    """Whether the form stood on a page of ours, by what the browser says of it."""
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"
     origin = request.headers.get("Origin")

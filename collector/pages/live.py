@@ -49,7 +49,9 @@ async def stream_list(request: web.Request, sender: Sender) -> web.StreamRespons
                 shown = await _send_list(request, sender, stream, before)
                 continue
             for message_id in changed & shown:
-                await _send_row(request, sender, stream, message_id)
+                if not await _send_row(request, sender, stream, message_id):
+                    shown = await _send_list(request, sender, stream, before)  # it was erased
+                    break
 
     return await serve(request, request.app[FEED], sender.id, pump)
 
@@ -112,10 +114,12 @@ async def _send_list(
 
 async def _send_row(
     request: web.Request, sender: Sender, stream: EventSourceResponse, message_id: int
-) -> None:
+) -> bool:
+    """False where there is no such mail any more."""
     detail = await request.app[STATS].message(sender.id, message_id)
     if detail is not None:
         await send_part(request, stream, "live/row.html", mail=view_mail(detail.row))
+    return detail is not None
 
 
 async def _gather(news: News) -> set[int]:

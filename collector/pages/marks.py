@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from collector.pages.durations import after_sent
+from collector.pages.recipients import say_who
+from collector.pages.wording import say_times
 from collector.stats import MessageRow
 
 State = Literal["off", "waiting", "hit"]
@@ -29,6 +31,7 @@ class Words:
     done: str
     waiting: str
     off: str
+    stopped: str
     machines: str
 
 
@@ -36,12 +39,14 @@ _OPEN = Words(
     done="Opened",
     waiting="Not opened yet",
     off="Opens not tracked",
+    stopped="Opens no longer tracked",
     machines="loaded {times} by machines, which is not counted",
 )
 _CLICK = Words(
     done="Link followed",
     waiting="No link followed yet",
     off="No link tracked",
+    stopped="Links no longer tracked",
     machines="fetched {times} by machines, which is not counted",
 )
 
@@ -56,6 +61,7 @@ def eye(row: MessageRow) -> Mark:
         count=row.open_count,
         raw=row.raw_open_count,
         times=(row.first_open_ms, row.last_open_ms),
+        who=say_who(row, "open", row.opened_by),
     )
 
 
@@ -69,6 +75,7 @@ def link(row: MessageRow) -> Mark:
         count=row.click_count,
         raw=row.raw_click_count,
         times=(row.first_click_ms, row.last_click_ms),
+        who=say_who(row, "click", row.clicked_by),
     )
 
 
@@ -81,22 +88,16 @@ def _mark(
     count: int,
     raw: int,
     times: tuple[int | None, int | None],
+    who: str,
 ) -> Mark:
     first, last = times
     if count and first is not None:
         label = f"{words.done} {after_sent(first, row.sent_at_ms)}"
-        note = _who(len(row.recipients)) + ("" if count == 1 else f"; {_times(count)} in all")
+        note = who + ("" if count == 1 else f"; {say_times(count)} in all")
         return Mark(icon, "hit", count, label, note, first, last if last != first else None)
     if not tracked:
         return Mark(icon, "off", 0, words.off, row.untracked_reason or "", None, None)
-    note = words.machines.format(times=_times(raw)) if raw else ""
+    if row.stopped_at_ms is not None:
+        return Mark(icon, "off", 0, words.stopped, "", None, None)
+    note = words.machines.format(times=say_times(raw)) if raw else ""
     return Mark(icon, "waiting", 0, words.waiting, note, None, None)
-
-
-def _who(recipients: int) -> str:
-    # A shared copy cannot tell its readers apart: never more than is known.
-    return "likely a person" if recipients == 1 else f"likely one of {recipients} recipients"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")

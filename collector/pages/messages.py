@@ -1,24 +1,28 @@
 """The sender's own mail: the list, newest first, and one mail with its story."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from collector.keys import READ_LABEL, STATS
+from collector.erasing import erase, stop
+from collector.filters import LARGEST_ID
+from collector.keys import CONSENTS, FEED, PUBLIC_URL, READ_LABEL, STATS, STORE, TOKENS
 from collector.pages import marks
 from collector.pages.marks import Mark
-from collector.pages.rendering import render
-from collector.pages.session import form_token
+from collector.pages.recipients import RecipientView, say_silence, view_all
+from collector.pages.rendering import render, see_other
+from collector.pages.session import form_token, read_form
 from collector.pages.timeline import Moment, tell
 from collector.pages.wording import say_state
 from collector.senders import Sender
 from collector.stats import LinkRow, MessageDetail, MessageRow
+from collector.store import Store
+from collector.tokens import MessageLinks
 
 PAGE = 50
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,13 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """A tracked link: what it was called, where it leads, how often it was followed."""
+    """A tracked link: what it was called, where it leads, how often it was followed by whom we
+    believe in, and by others."""
 
     label: str
     target: str
     clicks: int
+    machines: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +67,44 @@ class MessageView:
     mail: MailView
     moments: tuple[Moment, ...]
     links: tuple[LinkView, ...]
+    recipients: tuple[RecipientView, ...]
+    shared_reason: str | None
+    has_aged: bool
+    silence: str
+    notice: str  # the address of its notice page, where whoever got it says who they are
 
 
 async def show_list(request: web.Request, sender: Sender) -> web.StreamResponse:
     """GET /?before=ID: a page of mails; without `before` the newest."""
     page = await read_list(request, sender, read_id(request.query.get("before")))
     return await render(
-        request, "messages.html", sender=sender, form_token=form_token(request), page=page
+        request,
+        "messages.html",
+        sender=sender,
+        form_token=form_token(request),
+        page=page,
+        erased="erased" in request.query,
     )
 
 
 async def show_message(request: web.Request, sender: Sender) -> web.StreamResponse:
     """GET /mail/ID: the sender's own, or 404: whether it is another's, nobody learns."""
     view = await read_message(request, sender, read_id(request.match_info["message_id"]))
+    if view is None:
+        return await _tell_none(request, sender)
     return await render(
-        request,
-        "message.html" if view else "not_found.html",
-        status=200 if view else 404,
-        sender=sender,
-        form_token=form_token(request),
-        view=view,
+        request, "message.html", sender=sender, form_token=form_token(request), view=view
     )
+
+
+async def submit_stop(request: web.Request, sender: Sender) -> web.StreamResponse:
+    """POST /mail/ID/stop: from now on nothing is recorded of it."""
+    return await _change(request, sender, stop, "/mail/{}")
+
+
+async def submit_erase(request: web.Request, sender: Sender) -> web.StreamResponse:
+    """POST /mail/ID/erase: it goes, with its hits."""
+    return await _change(request, sender, erase, "/?erased")
 
 
 async def read_list(request: web.Request, sender: Sender, before: int | None) -> ListView:
@@ -101,8 +124,23 @@ async def read_message(
     if detail is None:
         return None
     labels = await _read_labels(request, detail)
-    links = (LinkView(labels[link.ordinal], link.target, link.click_count) for link in detail.links)
-    return MessageView(view_mail(detail.row), tell(detail, labels), tuple(links))
+    decisions = await request.app[CONSENTS].about(sender, detail.row.recipients)
+    links = (_view_link(link, labels[link.ordinal]) for link in detail.links)
+    return MessageView(
+        view_mail(detail.row),
+        tell(detail, labels),
+        tuple(links),
+        view_all(detail, decisions),
+        detail.shared_reason,
+        detail.has_aged,
+        say_silence(detail.row, decisions),
+        MessageLinks(request.app[TOKENS], request.app[PUBLIC_URL], message_id).notice(),
+    )
+
+
+def _view_link(link: LinkRow, label: str) -> LinkView:
+    machines = max(0, link.clicks.raw_count - link.clicks.count)
+    return LinkView(label, link.target, link.clicks.count, machines)
 
 
 def view_mail(row: MessageRow) -> MailView:
@@ -119,12 +157,33 @@ def read_id(text: str | None) -> int | None:
     return number if number <= LARGEST_ID else None
 
 
+async def _change(
+    request: web.Request,
+    sender: Sender,
+    change: Callable[[Store, int, int], Awaitable[bool]],
+    then: str,
+) -> web.StreamResponse:
+    """Does it to the sender's own message, and sends the browser on."""
+    await read_form(request)
+    message_id = read_id(request.match_info["message_id"])
+    if message_id is None or not await change(request.app[STORE], sender.id, message_id):
+        return await _tell_none(request, sender)
+    request.app[FEED].publish(sender.id, message_id)
+    return see_other(then.format(message_id))
+
+
+async def _tell_none(request: web.Request, sender: Sender) -> web.Response:
+    token = form_token(request)
+    return await render(request, "not_found.html", status=404, sender=sender, form_token=token)
+
+
 async def _read_labels(request: web.Request, detail: MessageDetail) -> dict[int, str]:
     # Parsing HTML takes long enough to leave the loop for.
-    return await asyncio.to_thread(_label_all, detail.links, request.app[READ_LABEL])
+    return await asyncio.to_thread(label_links, detail.links, request.app[READ_LABEL])
 
 
-def _label_all(links: tuple[LinkRow, ...], read: Callable[[str], str]) -> dict[int, str]:
+def label_links(links: tuple[LinkRow, ...], read: Callable[[str], str]) -> dict[int, str]:
+    """What each link is called, by its ordinal. Parses HTML: not for the event loop."""
     return {link.ordinal: read(link.html) or _host(link.target) for link in links}
 
 

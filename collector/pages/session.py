@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from collector.keys import SECURE_COOKIES, SENDERS
+from collector.cookies import session_cookie, visit_cookie
+from collector.keys import PRESENCE, SECURE_COOKIES, SENDERS
 from collector.pages import forms
 from collector.pages.outage import Handler
 from collector.pages.rendering import render, see_other
@@ -43,6 +44,9 @@ def for_sender(handler: SenderHandler) -> Handler:
         sender = await who(request)
         if sender is None:
             return _ask_to_sign_in(request)
+        presence = request.app[PRESENCE]
+        presence.note(sender.id, find_client(request), "page")
+        presence.note_session(request.cookies[session_cookie(request)], sender.id)
         return await handler(request, sender)
 
     return guarded
@@ -50,25 +54,25 @@ def for_sender(handler: SenderHandler) -> Handler:
 
 async def who(request: web.Request) -> Sender | None:
     """The sender whose session the browser holds, if it still stands."""
-    token = request.cookies.get(_session_cookie(request))
+    token = request.cookies.get(session_cookie(request))
     return await request.app[SENDERS].session(token) if token else None
 
 
 def form_token(request: web.Request) -> str:
     """What each form on a signed-in sender's page carries."""
-    return forms.token(request.cookies.get(_session_cookie(request), ""))
+    return forms.token(request.cookies.get(session_cookie(request), ""))
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields that a signed-in sender posted. Raises forms.ForeignForm."""
-    return await forms.read_form(request, request.cookies.get(_session_cookie(request)))
+    return await forms.read_form(request, request.cookies.get(session_cookie(request)))
 
 
 async def sign_in(request: web.Request, response: web.StreamResponse, sender_id: int) -> None:
     """Opens a session and hands its cookie to `response`; one that the browser had is closed."""
     await _close(request)
     token = await request.app[SENDERS].open_session(sender_id, SESSION_SECONDS)
-    _set_cookie(request, response, _session_cookie(request), token, SESSION_SECONDS)
+    _set_cookie(request, response, session_cookie(request), token, SESSION_SECONDS)
 
 
 async def show_sign_in(request: web.Request) -> web.StreamResponse:
@@ -81,7 +85,7 @@ async def show_sign_in(request: web.Request) -> web.StreamResponse:
 async def submit_sign_in(request: web.Request) -> web.StreamResponse:
     """POST /sign-in: `login` and `password` as for SMTP."""
     try:
-        fields = await forms.read_form(request, request.cookies.get(_visit_cookie(request)))
+        fields = await forms.read_form(request, request.cookies.get(visit_cookie(request)))
     except forms.ForeignForm:
         problem = "This page was open for too long. Please try again."
         return await _sign_in_page(request, status=403, problem=problem)
@@ -108,7 +112,7 @@ async def submit_sign_in(request: web.Request) -> web.StreamResponse:
     by_address.forgive(address)
     response = see_other(_next_page(request))
     await sign_in(request, response, sender.id)
-    response.del_cookie(_visit_cookie(request), path="/")
+    response.del_cookie(visit_cookie(request), path="/")
     return response
 
 
@@ -117,7 +121,7 @@ async def submit_sign_out(request: web.Request, sender: Sender) -> web.StreamRes
     await read_form(request)
     await _close(request)
     response = see_other(SIGN_IN)
-    response.del_cookie(_session_cookie(request), path="/")
+    response.del_cookie(session_cookie(request), path="/")
     return response
 
 
@@ -133,7 +137,7 @@ async def _throttled(request: web.Request, login: str, wait: float) -> web.Respo
 async def _sign_in_page(
     request: web.Request, *, status: int = 200, login: str = "", problem: str = ""
 ) -> web.Response:
-    visit = request.cookies.get(_visit_cookie(request)) or secrets.token_urlsafe(16)
+    visit = request.cookies.get(visit_cookie(request)) or secrets.token_urlsafe(16)
     response = await render(
         request,
         "sign_in.html",
@@ -143,12 +147,13 @@ async def _sign_in_page(
         problem=problem,
         next_page=_next_page(request),
     )
-    _set_cookie(request, response, _visit_cookie(request), visit, VISIT_SECONDS)
+    _set_cookie(request, response, visit_cookie(request), visit, VISIT_SECONDS)
     return response
 
 
 async def _close(request: web.Request) -> None:
-    if token := request.cookies.get(_session_cookie(request)):
+    if token := request.cookies.get(session_cookie(request)):
+        request.app[PRESENCE].forget_session(token)
         await request.app[SENDERS].close_session(token)
 
 
@@ -178,16 +183,3 @@ def _set_cookie(
         samesite="Lax",
         secure=request.app[SECURE_COOKIES],
     )
-
-
-def _session_cookie(request: web.Request) -> str:
-    return _cookie(request, "letterbell_session")
-
-
-def _visit_cookie(request: web.Request) -> str:
-    return _cookie(request, "letterbell_visit")
-
-
-def _cookie(request: web.Request, name: str) -> str:
-    # __Host-: browsers take it only over TLS, for this very host and all its paths.
-    return f"__Host-{name}" if request.app[SECURE_COOKIES] else name
