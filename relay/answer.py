@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from relay.envelope import Deferred, Delivered, Outcome, Recipient, Refused
+from relay.envelope import Deferred, Delivered, Outcome, Recipient, Refused, Unreached
 
 MAX_ANSWER = 65_536
 MAX_TEXT = 400  # octets of upstream's words that are kept
@@ -16,8 +16,8 @@ _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])([^\r\n]*))?\r\n")
 _ENHANCED = re.compile(rb"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: +|$)")
 _PRINTABLE = bytes(octet if 32 <= octet < 127 else ord("?") for octet in range(256))
 
-# They say that upstream does not take this relay, or that we two are out of step. The mail is not
-# at fault and its sender cannot mend it, so they only defer.
+# They say that upstream does not take this relay, or that we two are out of step. No mail is at
+# fault, its sender cannot mend it, and the next one would hear the same.
 NOT_THE_MAILS_FAULT = {503, 530, 534, 535, 538}
 
 
@@ -37,14 +37,26 @@ class Answer:
     def accepted(self) -> bool:
         return 200 <= self.code < 300
 
-    def outcome(self, recipient: Recipient) -> Outcome:
-        """What this answer means for a recipient whom it settles."""
+    def outcome(self, recipient: Recipient, host: str) -> Outcome:
+        """What this answer of `host` means for a recipient whom it settles."""
         if self.code in NOT_THE_MAILS_FAULT:
             text = b"The mail server upstream does not take this relay's mail just now"
-            return Deferred(recipient=recipient.address, code=451, enhanced="4.7.0", text=text)
+            return Unreached(
+                recipient=recipient.address,
+                code=451,
+                enhanced="4.7.0",
+                text=text,
+                ordinal=recipient.ordinal,
+                host=host,
+            )
         kind = Delivered if self.accepted else Refused if self.code >= 500 else Deferred
         return kind(
-            recipient=recipient.address, code=self.code, enhanced=self.enhanced, text=self.text
+            recipient=recipient.address,
+            code=self.code,
+            enhanced=self.enhanced,
+            text=self.text,
+            ordinal=recipient.ordinal,
+            host=host,
         )
 
 

@@ -10,9 +10,18 @@ import click
 
 from collector.errors import StoreError
 from relay.commands.check import check
+from relay.commands.consent import consent
 from relay.commands.demo import demo
+from relay.commands.dkim import dkim
+from relay.commands.erasing import erase, stop
 from relay.commands.explain import explain
+from relay.commands.export import export
+from relay.commands.forget import forget
 from relay.commands.init import init
+from relay.commands.keys import keys
+from relay.commands.links import links
+from relay.commands.queue import queue
+from relay.commands.rejudge import rejudge
 from relay.commands.sender import sender
 from relay.commands.serve import serve
 from relay.problems import ConfigError
@@ -42,5 +51,11 @@ def main() -> None:
     """An SMTP relay that tells you when your mail is read."""
 
 
-for command in (init, check, serve, sender, explain, demo):
+COMMANDS = (
+    *(init, check, serve, demo),
+    *(sender, consent, queue, explain),
+    *(stop, erase, export, forget),
+    *(rejudge, keys, links, dkim),
+)
+for command in COMMANDS:
     main.add_command(command)

@@ -8,6 +8,8 @@ the file are relative to the file's folder, those in the environment to the work
 import os
 import stat
 import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,26 @@ PATHS = (
     ("smtp", "certificate"),
     ("smtp", "key"),
     ("upstream", "ca_file"),
-    *((table, f"{key}_file") for table, key in SECRETS),
+    ("upstream", "route", "ca_file"),
+    ("dkim", "key", "file"),
+    ("delivery", "spool"),
+    ("verdict", "data"),
+    *((*path, f"{key}_file") for *path, key in SECRETS),
 )
 
 Tables = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a secret stands: `file` is the config, or its own where it is `alone` in it.
+
+    Without a file it is somewhere that we cannot write to, which `name` says.
+    """
+
+    name: str
+    file: Path | None = None
+    alone: bool = False
 
 
 def find(option: Path | None = None) -> Path:
@@ -51,7 +69,7 @@ def find(option: Path | None = None) -> Path:
 def load(path: Path) -> Settings:
     """The settings of the file at `path`, with the environment over it. Raises ConfigError."""
     tables = _read(path)
-    if any(key in _table(tables, name) for name, key in SECRETS):
+    if any(key in table for *path, key in SECRETS for _, table in _tables(tables, path)):
         _refuse_readable(f"{path} holds secrets and", path)
     _anchor(tables, path.parent)
     environment = Environment(Settings)()
@@ -60,6 +78,27 @@ def load(path: Path) -> Settings:
         return Settings(**_with_credentials(merged))
     except ValidationError as error:
         raise ConfigError(path, *problems_in(error)) from None
+
+
+def find_secret(path: Path, table: str, key: str) -> Source | None:
+    """Where the secret of a setting stands that `load` would take. Raises ConfigError."""
+    variable = f"{PREFIX}{table}__{key}".upper()
+    environment = Environment(Settings)().get(table, {})
+    if key in environment:
+        return Source(f"the environment variable {variable}")
+    if named := environment.get(f"{key}_file"):
+        return Source(f"{variable}_FILE", Path(str(named)), alone=True)
+    tables = _read(path)
+    _anchor(tables, path.parent)
+    for _, found in _tables(tables, (table,)):
+        if key in found:
+            return Source(f"{path}", path)
+        if named := found.get(f"{key}_file"):
+            return Source(f"{table}.{key}_file", Path(str(named)), alone=True)
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder is not None and Path(folder, f"{table}.{key}").exists():
+        return Source(f"systemd's credential {table}.{key}")
+    return None
 
 
 class Environment(EnvSettingsSource):
@@ -93,18 +132,28 @@ def _read(path: Path) -> Tables:
     raise ConfigError(path, problem)
 
 
-def _table(tables: Tables, name: str) -> Tables:
-    """The table of that name, an empty one if there is none (or no table, as validation tells)."""
-    table = tables.get(name)
-    return table if isinstance(table, dict) else {}
+def _tables(tables: Tables, path: Sequence[str], where: str = "") -> Iterator[tuple[str, Tables]]:
+    """All tables at the path, also those of a list, each with where it is: `upstream.route[0]`.
+
+    Nothing is there where something else than a table is, as validation tells.
+    """
+    name, *rest = path
+    found = tables.get(name)
+    for number, table in enumerate(found if isinstance(found, list) else [found]):
+        if isinstance(table, dict):
+            here = f"{where}{name}[{number}]" if isinstance(found, list) else where + name
+            if rest:
+                yield from _tables(table, rest, f"{here}.")
+            else:
+                yield here, table
 
 
 def _anchor(tables: Tables, folder: Path) -> None:
     """Puts every path in the tables, and the store's default, behind the folder."""
-    for name, key in PATHS:
-        table = _table(tables, name)
-        if isinstance(value := table.get(key), str):
-            table[key] = str(folder / value)
+    for *path, key in PATHS:
+        for _, table in _tables(tables, path):
+            if isinstance(value := table.get(key), str):
+                table[key] = str(folder / value)
     store = tables.setdefault("store", {})
     if isinstance(store, dict):
         url = store.get("url", DEFAULT_STORE)
@@ -114,15 +163,15 @@ def _anchor(tables: Tables, folder: Path) -> None:
 
 def _with_secrets(tables: Tables) -> Tables:
     """The tables with the content of the files that `…_file` keys name."""
-    for name, key in SECRETS:
-        table = _table(tables, name)
-        if f"{key}_file" not in table:
-            continue
-        if key in table:
-            mend = f"keep one of {key} and {key}_file"
-            raise ConfigError(None, Problem(f"{name}.{key} is set twice", mend))
-        secret = _read_secret(f"{name}.{key}_file", Path(str(table.pop(f"{key}_file"))))
-        table[key] = _parted(key, secret)
+    for *path, key in SECRETS:
+        for where, table in _tables(tables, path):
+            if f"{key}_file" not in table:
+                continue
+            if key in table:
+                mend = f"keep one of {key} and {key}_file"
+                raise ConfigError(None, Problem(f"{where}.{key} is set twice", mend))
+            secret = _read_secret(f"{where}.{key}_file", Path(str(table.pop(f"{key}_file"))))
+            table[key] = _parted(key, secret)
     return tables
 
 
@@ -131,11 +180,11 @@ def _with_credentials(tables: Tables) -> Tables:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     if folder is None:
         return tables
-    for name, key in SECRETS:
-        table = _table(tables, name)
-        path = Path(folder, f"{name}.{key}")
-        if key not in table and path.exists():
-            table[key] = _parted(key, _read_secret(f"the credential {path.name}", path))
+    for *path, key in SECRETS:
+        for where, table in _tables(tables, path):
+            file = Path(folder, f"{where}.{key}")
+            if key not in table and file.exists():
+                table[key] = _parted(key, _read_secret(f"the credential {file.name}", file))
     return tables
 
 
@@ -166,5 +215,7 @@ def _merged(below: Tables, above: Tables) -> Tables:
     """Both layers, key by key. All tables are there, so that a missing key is told, not a table."""
     merged: Tables = {name: {} for name in Settings.model_fields} | below
     for name, table in above.items():
-        merged[name] = _table(merged, name) | table if isinstance(table, dict) else table
+        under = merged.get(name)
+        both = isinstance(table, dict) and isinstance(under, dict)
+        merged[name] = under | table if both else table
     return merged

@@ -43,6 +43,9 @@ class Connection(Protocol):
         """End now."""
 
 
+ABORT_SECONDS = 2.0  # for what is cancelled to end
+
+
 class Connections:
     """Counts sessions against the limits and waits for them when the server stops."""
 
@@ -115,6 +118,8 @@ class Connections:
                 session.abort()
             for task in self._work:
                 task.cancel()
+            if self._work:  # what they hold closes after them
+                await asyncio.wait(self._work, timeout=ABORT_SECONDS)
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._work.discard(task)

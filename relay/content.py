@@ -11,13 +11,45 @@ import tempfile
 import weakref
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field, replace
-from io import BytesIO
+from io import BytesIO, FileIO
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from relay.header import header_size
 
 CHUNK = 262_144
+
+
+class Stored(Protocol):
+    """A body that is on the disk."""
+
+    @property
+    def size(self) -> int:
+        """In octets."""
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether no octet is above 127."""
+
+    def read(self, start: int, size: int) -> bytes:
+        """`size` octets from `start` on; fewer only at the end. Raises OSError."""
+
+
+class Slice:
+    """Some octets of a file that others read as well. Raises OSError where they cannot be read."""
+
+    def __init__(self, file: FileIO, start: int, size: int, *, is_ascii: bool) -> None:
+        self._file = file
+        self._start = start
+        self.size = size
+        self.is_ascii = is_ascii
+
+    def read(self, start: int, size: int) -> bytes:
+        size = min(size, self.size - start)
+        octets = os.pread(self._file.fileno(), size, self._start + start)
+        if len(octets) < size:
+            raise OSError(errno.EIO, "a message's file is shorter than what was written to it")
+        return octets
 
 
 class Bulk:
@@ -53,7 +85,7 @@ class Content:
     """One message. `head` is its header block, with the blank line if it has one."""
 
     head: bytes = field(repr=False)
-    body: bytes | Bulk = field(repr=False)
+    body: bytes | Stored = field(repr=False)
 
     @classmethod
     def of(cls, message: bytes) -> Self:
@@ -64,18 +96,18 @@ class Content:
     @property
     def size(self) -> int:
         body = self.body
-        return len(self.head) + (body.size if isinstance(body, Bulk) else len(body))
+        return len(self.head) + (len(body) if isinstance(body, bytes) else body.size)
 
     @property
     def is_ascii(self) -> bool:
         body = self.body
-        whole = body.is_ascii if isinstance(body, Bulk) else body.isascii()
+        whole = body.isascii() if isinstance(body, bytes) else body.is_ascii
         return self.head.isascii() and whole
 
     @property
     def is_bulky(self) -> bool:
         """Whether it is better not read whole, and never twice at once."""
-        return isinstance(self.body, Bulk)
+        return not isinstance(self.body, bytes)
 
     def with_head(self, head: bytes) -> Self:
         """The same body under another header."""
@@ -91,12 +123,12 @@ class Content:
     def chunks(self) -> Iterator[bytes]:
         """All of it in turn; what is in memory at once. Raises OSError."""
         body = self.body
-        if isinstance(body, Bulk):
+        if isinstance(body, bytes):
+            yield self.head + body
+        else:
             yield self.head
             for start in range(0, body.size, CHUNK):
                 yield body.read(start, CHUNK)
-        else:
-            yield self.head + body
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """`chunks`, off the event loop where they come from a file. Raises OSError."""

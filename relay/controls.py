@@ -1,6 +1,7 @@
-"""A message's own wishes about tracking: control headers and addresses, found, obeyed, cut out.
+"""What stands in a message for the relay alone: found, obeyed, cut out.
 
-A login may have a wish behind it as well, for all that one device sends.
+That is its own wishes about tracking, in control headers and addresses, and to whom it goes unseen:
+Bcc. A login may have a wish behind it as well, for all that one device sends.
 
 Pure. Three rules. Controls go whatever they say, since they are between the sender and us. Two that
 disagree: the more restrictive wins. A typing error must not track anybody: a header that cannot be
@@ -54,6 +55,9 @@ NAMES: Mapping[str, Wishes] = {
 DESTINATIONS = frozenset(
     {b"to", b"cc", b"bcc", b"resent-to", b"resent-cc", b"resent-bcc", b"mail-followup-to"}
 )
+# Who stands here is in the envelope, and nobody else is to know (RFC 5322 §3.6.3). A signature may
+# be over one of these, and does not verify then: that can be mended, a name once told cannot.
+HIDDEN = frozenset({b"bcc", b"resent-bcc"})
 _BLANKS = b' \t\r\n"\\'  # what some readers pass over within a domain, as they do over comments
 _COMMENT = re.compile(rb"\((?:[^()]|\([^()]*\))*\)")
 
@@ -87,12 +91,12 @@ def of_login(login: str) -> tuple[str, Wishes]:
 def read(
     content: bytes, fields: Sequence[Field], domain: bytes | None = None
 ) -> tuple[Wishes, bytes]:
-    """The wishes in the message's fields, and the message without them.
+    """The wishes in the message's fields, and the message without them and without its Bcc.
 
     With a `domain`, also those of its addresses among the destinations: in the header of a mail
     that a program sends person by person, they are not among all its recipients. All other octets
-    stay; the very same object comes back when there are no controls. Raises Refusal (550) for an
-    unknown control address, and where it is not clear what to cut out.
+    stay; the very same object comes back when there is nothing to cut out. Raises Refusal (550) for
+    an unknown control address, and where it is not clear what to cut out.
     """
     wishes = Wishes()
     spans: list[tuple[int, int]] = []
@@ -101,10 +105,10 @@ def read(
         if reader:
             wishes &= reader(" ".join(field.value.decode("utf-8", "replace").split()))
             spans.append((field.start, field.end))
-        elif domain and field.name in DESTINATIONS:
-            named, found = _of_destinations(content, field, domain)
+        elif field.name in DESTINATIONS:
+            named, found = _of_destinations(content, field, domain) if domain else (Wishes(), [])
             wishes &= named
-            spans += found
+            spans += [(field.start, field.end)] if field.name in HIDDEN else found
     return wishes, _without(content, spans) if spans else content
 
 

@@ -7,6 +7,7 @@ CRLF-clean, whatever came.
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -30,14 +31,22 @@ BareNewline = Literal["normalize", "reject"]
 class Drafts:
     """Where messages are kept while they are on their way."""
 
-    def __init__(self, folder: Path, *, floor: int = FLOOR) -> None:
+    def __init__(self, folder: Path, *, floor: int = FLOOR, spool: Path | None = None) -> None:
+        """`spool` is where a message may have to go next; both keep `floor` octets free."""
         self._folder = folder
         self._floor = floor
+        self._folders = [folder] if spool is None else [folder, spool]
+        self.on_room: Callable[[bool], None] = lambda is_there: None
 
     def has_room(self, size: int) -> bool:
-        """Whether a message of `size` octets leaves the disk its floor."""
-        disk = os.statvfs(self._folder)
-        return disk.f_bavail * disk.f_frsize >= self._floor + size
+        """Whether a message of `size` octets leaves the disk its floor.
+
+        `on_room` hears whether any message could.
+        """
+        disks = map(os.statvfs, self._folders)
+        free = min(disk.f_bavail * disk.f_frsize for disk in disks) - self._floor
+        self.on_room(free >= 0)
+        return free >= size
 
     def new(self, *, limit: int, bare_newline: BareNewline) -> "Draft":
         """A draft that takes `limit` octets."""

@@ -87,10 +87,19 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One RCPT TO: the address as given and its DSN parameters."""
+    """One RCPT TO: the address as given and its DSN parameters.
+
+    `ordinal` counts an envelope's recipients from 1, in RCPT's order; an address may come twice.
+    """
 
     address: bytes
     parameters: Parameters
+    ordinal: int = 1
+
+    @property
+    def text(self) -> str:
+        """The address as it stands on record."""
+        return self.address.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +123,11 @@ class Envelope:
         """As it was when the client logged in."""
         return self.identity.sender
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The recipients' addresses as they stand on record; an ordinal is a place here, from 1."""
+        return tuple(each.text for each in self.recipients)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
@@ -126,24 +140,56 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message that is ready to leave, with all of its copies.
+
+    `id` is the message id, 64 bits; `route` the address by which its upstream is chosen: that of
+    MAIL FROM, or for a report that of the message it is about. `tracked` says whether it is on
+    record. `credentials` are there where upstream knows the sender by a login of his own.
+    """
+
+    id: int
+    sender_id: int
+    login: str
+    received_at_ms: int
+    mail_from: bytes
+    parameters: Parameters
+    route: bytes
+    copies: tuple[Copy, ...]
+    tracked: bool
+    credentials: Credentials | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     """What upstream answered for one recipient, in its own words.
 
-    `enhanced` is its enhanced status code or "", `text` what follows that code.
+    `enhanced` is its enhanced status code or "", `text` what follows that code. `ordinal` is the
+    recipient's; `host` is the server that said it, "" where none did.
     """
 
     recipient: bytes
     code: int
     enhanced: str = ""
     text: bytes = b""
+    ordinal: int = 1
+    host: str = ""
 
 
 class Delivered(_Answer):
     """Upstream has taken the mail for this recipient."""
 
 
+class Relayed(Delivered):
+    """It has, and tells nobody of success, which the sender wants to hear of (RFC 3461 §5.2.2)."""
+
+
 class Deferred(_Answer):
     """Not now: upstream said 4xx, or could not be reached."""
+
+
+class Unreached(Deferred):
+    """Not now, and no mail at all: upstream as a whole takes none, so this one is not at fault."""
 
 
 class Refused(_Answer):

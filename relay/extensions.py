@@ -6,7 +6,7 @@ addresses and headers, which cannot be said otherwise: such a mail is refused.
 
 from collections.abc import Collection, Sequence
 
-from relay.envelope import Copy, Outcome, Parameters, Recipient, Refused
+from relay.envelope import Copy, Delivered, Outcome, Parameters, Recipient, Refused, Relayed
 
 
 def envelope_commands(copy: Copy, offers: Collection[str]) -> list[bytes]:
@@ -26,8 +26,29 @@ def refuse_utf8(copy: Copy) -> tuple[Outcome, ...]:
     """RFC 6531 §3.5: what needs UTF-8 cannot go to a server without it."""
     text = b"The next mail server takes no addresses or headers beyond ASCII"
     return tuple(
-        Refused(recipient=recipient.address, code=553, enhanced="5.6.7", text=text)
+        Refused(
+            recipient=recipient.address,
+            code=553,
+            enhanced="5.6.7",
+            text=text,
+            ordinal=recipient.ordinal,
+        )
         for recipient in copy.recipients
+    )
+
+
+def confirmed(outcome: Outcome, recipient: Recipient, offers: Collection[str]) -> Outcome:
+    """The outcome; Relayed where the sender wants to hear of success, and upstream will not say."""
+    wants = (recipient.parameters.get(b"NOTIFY") or b"").upper().split(b",")
+    if not isinstance(outcome, Delivered) or "dsn" in offers or b"SUCCESS" not in wants:
+        return outcome
+    return Relayed(
+        recipient=outcome.recipient,
+        code=outcome.code,
+        enhanced=outcome.enhanced,
+        text=outcome.text,
+        ordinal=outcome.ordinal,
+        host=outcome.host,
     )
 
 

@@ -1,29 +1,32 @@
 """What all sessions with one host share: how many there may be at once, and whom TLS trusts.
 
 Sessions are of different logins, and one login's cannot serve another. So a kept one gives way to a
-new one where there would be too many: the host counts them all.
+new one where there would be too many: the host counts them all. Mail of the queue gets half of them
+at most, so that a client's mail does not wait behind ten thousand queued ones.
 """
 
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 
 class Gate:
-    """For `limit` sessions, in use and kept together."""
+    """For `limit` sessions, in use and kept together; `share` of them for the queue."""
 
     def __init__(self, limit: int) -> None:
         self.context: ssl.SSLContext | None = None  # once it has been read
+        self.share = max(1, limit // 2)
         self._limit = limit
         self._free = asyncio.Semaphore(limit)
+        self._queued = asyncio.Semaphore(self.share)
         self._in_use = 0
         self._kept: dict[Hashable, Callable[[], None]] = {}  # the one kept longest first
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[None]:
+    async def session(self, *, queued: bool = False) -> AsyncIterator[None]:
         """Waits for its turn to use a session."""
-        async with self._free:
+        async with self._queued if queued else nullcontext(), self._free:
             self._in_use += 1
             try:
                 yield

@@ -23,7 +23,12 @@ REWRITES = Counter(
 )
 RESTORED = Counter(
     "letterbell_restored",
-    "Links that left with their targets again, and pixels taken out: mostly of quoted mail.",
+    "Links that left with their targets again; pixels and footers taken out: mostly of quotes.",
+)
+SIGNATURES = Counter(
+    "letterbell_dkim_signatures",
+    "Copies of messages to be signed (DKIM): signed, or failed and sent unsigned.",
+    ["result"],
 )
 STORE_UNAVAILABLE = Counter(
     "letterbell_store_unavailable", "Messages sent untracked because they could not be recorded."
@@ -36,3 +41,15 @@ UPSTREAM_CONNECTIONS = Counter(
     "letterbell_upstream_connections", "Connections to upstream by result.", ["result"]
 )
 INTERNAL_ERRORS = Counter("letterbell_smtp_errors", "Sessions answered 451 for an error of ours.")
+SPOOL_REFUSED = Counter(
+    "letterbell_spool_refused", "Messages left with their clients because the disk failed us."
+)
+QUEUE_MESSAGES = Gauge("letterbell_queue_messages", "Messages in our custody, held ones included.")
+QUEUE_HELD = Gauge("letterbell_queue_held", "Those of them that nobody tries until released.")
+QUEUE_OLDEST = Gauge("letterbell_queue_oldest_seconds", "The age of the oldest message in custody.")
+QUEUE_ATTEMPTS = Counter(
+    "letterbell_queue_attempts", "Recipients of queued messages, by upstream's answer.", ["result"]
+)
+QUEUE_ERRORS = Counter("letterbell_queue_errors", "Attempts that an error of ours has ended.")
+REPORTS = Counter("letterbell_reports", "Reports sent to senders, by what they tell.", ["action"])
+ALARM = Gauge("letterbell_alarm", "1 while somebody has to look at it.", ["what"])

@@ -37,6 +37,7 @@ class PassThrough:
         addresses: Sequence[str] = ("{login}",),
         opens: bool = True,
         clicks: bool = True,
+        per_recipient: bool = False,
     ) -> None:
         self.mechanisms: Mapping[bytes, Mechanism] = {**PASSWORDS, **TOKENS}
         self._senders = senders
@@ -44,6 +45,7 @@ class PassThrough:
         self._addresses = addresses
         self._opens = opens
         self._clicks = clicks
+        self._per_recipient = per_recipient
 
     async def authenticate(self, credentials: Credentials) -> Identity | None:
         """The identity, or None where upstream refuses or the sender is disabled here.
@@ -56,7 +58,11 @@ class PassThrough:
         try:
             await self._upstreams.log_in(credentials)
             sender = await self._senders.ensure(
-                login, _expand(self._addresses, login), opens=self._opens, clicks=self._clicks
+                login,
+                _expand(self._addresses, login),
+                opens=self._opens,
+                clicks=self._clicks,
+                per_recipient=self._per_recipient,
             )
         except LoginRefused:
             return None

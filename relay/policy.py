@@ -1,42 +1,69 @@
-"""What is tracked, for whom, and why: the sender's toggles and the message's own wishes.
+"""What the sender has tracked, for whom, and why: his toggles and the message's own wishes.
 
 Pure. The message's wishes (its headers', its control addresses', its login's) beat the sender's
 toggles; where they disagree, the most restrictive holds. Off for both means that nothing of ours is
 put in. Where toggles are sticky, what the message said becomes the toggle; not what its login said,
 which is one device's setting, nor a wish that did not come true.
+
+Whoever shares a copy cannot be told apart. Where the sender wishes it, a tracked mail has a copy
+for each recipient, even if there is but one: a reader who sees that his is meant for him alone must
+not learn whether there are others. What recipients say to all this is `objections.py`'s.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from collector.consent import Objected
 from collector.senders import Sender
 from relay.envelope import Envelope, Recipient, Wishes
+
+MAX_COPIES = 100
+MAX_OCTETS = 67_108_864  # of all copies of one message together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCopy:
     """Who gets it and how it is tracked; `reason` says why not, when neither is on.
 
-    Without `may_change` it leaves as it came whatever it holds; a copy that merely is not tracked
-    may still have quotes of our mail in it mended.
+    `recipient` is the ordinal that its hits tell, 0 where all share it. Without `may_change` it
+    leaves as it came whatever it holds; a copy that merely is not tracked may still have quotes of
+    our mail in it mended.
     """
 
     recipients: tuple[Recipient, ...]
     opens: bool
     clicks: bool
     reason: str | None
+    recipient: int = 0
     may_change: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The copies to make, and the toggles to remember (both None: nothing changes)."""
+    """The copies to make, and the toggles to remember (both None: nothing changes).
+
+    Copies differ in who gets them alone, but where some have `objected`. `shared_reason` says why
+    nobody is told apart where the sender wished a copy for each recipient.
+    """
 
     copies: tuple[PlannedCopy, ...]
     remember: Wishes
+    shared_reason: str | None = None
+    objected: tuple[Objected, ...] = ()
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing at all is tracked; None where anything is."""
+        reasons = [copy.reason for copy in self.copies]
+        return None if None in reasons else reasons[0]
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the sender is to find it in his list: he wished to have it tracked."""
+        return self.reason is None or bool(self.objected)
 
 
 def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
-    """One copy for all recipients: who of them opened it is not told apart.
+    """Who gets which copy, tracked how.
 
     `wishes` are those of the message's headers; the others travel with the envelope.
     """
@@ -58,13 +85,45 @@ def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
         reason=reason,
         may_change=written,
     )
-    if not sender.sticky:
-        return Plan(copies=(copy,), remember=Wishes())
-    remember = Wishes(
-        _to_remember(sender.opens, own.opens, wishes.opens),
-        _to_remember(sender.clicks, own.clicks, wishes.clicks),
+    remember = Wishes()
+    if sender.sticky:
+        remember = Wishes(
+            _to_remember(sender.opens, own.opens, wishes.opens),
+            _to_remember(sender.clicks, own.clicks, wishes.clicks),
+        )
+    if reason is not None or not sender.per_recipient:
+        return Plan(copies=(copy,), remember=remember)
+    split = _split(copy)
+    shared_reason = too_many(len(split), envelope.content.size)
+    return Plan(
+        copies=(copy,) if shared_reason else split, remember=remember, shared_reason=shared_reason
     )
-    return Plan(copies=(copy,), remember=remember)
+
+
+def _split(copy: PlannedCopy) -> tuple[PlannedCopy, ...]:
+    """A copy for each address. One that was named twice has the ordinal it was named by first."""
+    by_address: dict[bytes, list[Recipient]] = {}
+    for recipient in copy.recipients:
+        by_address.setdefault(_key(recipient.address), []).append(recipient)
+    return tuple(
+        replace(copy, recipients=tuple(same), recipient=same[0].ordinal)
+        for same in by_address.values()
+    )
+
+
+def _key(address: bytes) -> bytes:
+    """What it counts as: case may matter before the "@", never behind it (RFC 5321 §2.4)."""
+    name, at, domain = address.rpartition(b"@")
+    return name + at + domain.lower()
+
+
+def too_many(copies: int, size: int) -> str | None:
+    """Why there cannot be so many copies of a message of this size; None if there can."""
+    if copies > MAX_COPIES:
+        return f"more than {MAX_COPIES} recipients"
+    if copies > 1 and copies * size > MAX_OCTETS:
+        return f"too large for {copies} copies"
+    return None
 
 
 def _to_remember(toggle: bool, own: bool | None, came_true: bool | None) -> bool | None:

@@ -63,7 +63,9 @@ def _problem(details: ErrorDetails) -> Problem:
     name = _name(location)
     match details["type"]:
         case "missing":
-            return Problem(f"{name} is missing", f"set it in the file or by {_variable(location)}")
+            listed = any(isinstance(part, int) for part in location)  # has no variable of its own
+            by_variable = "" if listed else f" or by {_variable(location)}"
+            return Problem(f"{name} is missing", f"set it in the file{by_variable}")
         case "extra_forbidden":
             return Problem(f"{name} is an unknown key", _nearest(location))
         case "model_type":
@@ -94,7 +96,7 @@ def _variable(location: Location) -> str:
 
 
 def _shown(location: Location, value: object) -> str:
-    secret = location[:2] in SECRETS or len(location) < 2
+    secret = _names(location) in SECRETS or len(location) < 2
     return "" if secret or not isinstance(value, str | int | float) else f" = {value!r:.80}"
 
 
@@ -112,8 +114,13 @@ def _keys(table: Sequence[int | str]) -> list[str]:
     for part in table:
         if isinstance(part, str):
             model = _table_in(model.model_fields[part].annotation)
-    files = [f"{key}_file" for name, key in SECRETS if [name] == list(table)]
+    files = [f"{key}_file" for *path, key in SECRETS if tuple(path) == _names(table)]
     return [*model.model_fields, *files]
+
+
+def _names(location: Sequence[int | str]) -> tuple[str, ...]:
+    """The location without its places in lists."""
+    return tuple(part for part in location if isinstance(part, str))
 
 
 def _table_in(annotation: object) -> type[BaseModel]:

@@ -1,10 +1,13 @@
-"""The copy that a plan asks for: tracked, or with nothing changed but our own old links in quotes.
+"""The copies that a plan asks for: tracked, or changed in nothing but old links of ours in quotes.
 
+A message is read once for all copies of which the same is tracked, and each is rendered from that;
+they differ in what is minted for them.
 Any fault of the rewriter's costs a message its tracking and nothing else: it leaves as it came.
 The rewriter takes messages whole: bulky ones come to it one at a time, and go back to the disk.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -17,22 +20,23 @@ from relay import metrics
 from relay.content import Content
 from relay.drafts import Drafts
 from relay.policy import PlannedCopy
-from rewriter import Link, Tracking, Untouched, rewrite
+from rewriter import Link, Rewritten, Tracking, Untouched, plan
 
 log = structlog.get_logger()
 
-INLINE_OCTETS = 65_536  # larger messages are rewritten in a thread, off the event loop
+INLINE_OCTETS = 65_536  # more than this, of all copies, is rewritten in a thread, off the loop
 OFF = Tracking(opens=False, clicks=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A copy, and what was put into it: links in order, a pixel, old links of ours mended.
+    """What each copy holds, and what was put in: links, a pixel, old links of ours mended.
 
-    `reason` says why there is nothing to track in it, if there is nothing.
+    `reason` says why there is nothing to track in any, if there is nothing. Then no copy differs
+    from another, and there is one content, for all.
     """
 
-    content: Content
+    contents: tuple[Content, ...]
     reason: str | None
     links: tuple[Link, ...] = ()
     pixel: bool = False
@@ -59,21 +63,32 @@ class Rewriting:
         self._tokens = tokens
         self._public_url = public_url
         self._drafts = drafts
-        self._own = OwnLinks(tokens, public_url) if detrack_quotes else None
+        self._ours = OwnLinks(tokens, public_url)
+        self._own = self._ours if detrack_quotes else None
         own_host = urlsplit(public_url).hostname or ""
         self._tracking = replace(tracking, own_hosts=frozenset({own_host}))
         self._bulky = asyncio.Semaphore()
 
-    async def copy(self, content: Content, planned: PlannedCopy, message_id: int) -> Made:
-        """What becomes of `content`. Raises nothing: a fault is told, counted, and a reason."""
-        tracked = planned.opens or planned.clicks
-        if not tracked and (self._own is None or not planned.may_change):
-            return Made(content, "tracking is off")
-        tracking = replace(self._tracking, opens=planned.opens, clicks=planned.clicks)
-        links = MessageLinks(self._tokens, self._public_url, message_id)
-        make = partial(self._make, content, tracking, links)
+    async def copies(
+        self,
+        content: Content,
+        planned: Sequence[PlannedCopy],
+        message_id: int,
+        *,
+        resigned: bool = False,
+    ) -> Made:
+        """What becomes of `content` in these copies.
+
+        One that carries DKIM signatures is left alone unless it is to be `resigned` afterwards.
+
+        Raises nothing: a fault is told, counted, and a reason.
+        """
+        tracked = any(each.opens or each.clicks for each in planned)
+        if not tracked and (self._own is None or not planned[0].may_change):
+            return Made((content,), "tracking is off")
+        make = partial(self._make, content, planned, message_id, resigned=resigned)
         try:
-            if content.size <= INLINE_OCTETS:
+            if content.size * len(planned) <= INLINE_OCTETS:
                 made = make()
             elif not content.is_bulky:
                 made = await asyncio.to_thread(make)
@@ -83,20 +98,89 @@ class Rewriting:
         except Exception:
             metrics.REWRITES.labels("failed").inc()
             log.exception("rewriting failed", id=f"{message_id:x}")
-            return Made(content, "internal error")
+            return Made((content,), "internal error")
         if tracked:
-            done = made.content is not content
+            done = any(each is not content for each in made.contents)
             metrics.REWRITES.labels("rewritten" if done else "untouched").inc()
         return made
 
-    def _make(self, content: Content, tracking: Tracking, links: MessageLinks) -> Made:
-        result = rewrite(content.read(), tracking=tracking, links=links, own=self._own)
-        if isinstance(result, Untouched):
-            return Made(content, result.reason)
+    async def restore(self, content: Content, message_id: int) -> bytes | None:
+        """The message as its sender wrote it, without what is ours. None where that fails."""
+        try:
+            return await asyncio.to_thread(self._without_ours, content, message_id)
+        except Exception:
+            log.exception("restoring failed", id=f"{message_id:x}")
+            return None
+
+    def _without_ours(self, content: Content, message_id: int) -> bytes | None:
+        message = content.read()
+        # The signature that left with it is ours, or was never over what is ours.
+        off = replace(self._tracking, opens=False, clicks=False, resigned=True)
+        found = plan(message, tracking=off, own=self._ours)
+        if isinstance(found, Untouched):
+            return message
+        made = found.render(MessageLinks(self._tokens, self._public_url, message_id))
+        return made.message if isinstance(made, Rewritten) else None
+
+    def _make(
+        self,
+        content: Content,
+        planned: Sequence[PlannedCopy],
+        message_id: int,
+        *,
+        resigned: bool,
+    ) -> Made:
+        """Those alike in what is tracked of them together; usually all are."""
+        message = content.read()
+        alike: dict[tuple[bool, bool], dict[int, MessageLinks]] = {}
+        for place, each in enumerate(planned):
+            links = MessageLinks(self._tokens, self._public_url, message_id, each.recipient)
+            alike.setdefault((each.opens, each.clicks), {})[place] = links
+        groups = []
+        for (opens, clicks), group in sorted(alike.items(), reverse=True):  # the most tracked first
+            tracking = replace(self._tracking, opens=opens, clicks=clicks, resigned=resigned)
+            made = self._make_alike(content, message, tracking, list(group.values()))
+            groups.append((list(group), made))
+        return groups[0][1] if len(groups) == 1 else _join(groups)
+
+    def _make_alike(
+        self, content: Content, message: bytes, tracking: Tracking, links: Sequence[MessageLinks]
+    ) -> Made:
+        found = plan(message, tracking=tracking, own=self._own)
+        if isinstance(found, Untouched):
+            return Made((content,), found.reason)
+        first = found.render(links[0])
+        if isinstance(first, Untouched):
+            return Made((content,), first.reason)
+        contents = [self._drafts.keep(first.message)]
+        tracked = bool(first.pixel or first.links)
+        for each in links[1:] if tracked else ():
+            # What is minted is as long for all, so the copy that was verified speaks for the rest.
+            copy = found.render(each, verified=True)
+            assert isinstance(copy, Rewritten)
+            contents.append(self._drafts.keep(copy.message))
         return Made(
-            self._drafts.keep(result.message),
-            None if result.pixel or result.links else "nothing to track",
-            links=result.links,
-            pixel=bool(result.pixel),
-            restored=len(result.restored),
+            tuple(contents),
+            None if tracked else "nothing to track",
+            links=first.links,
+            pixel=bool(first.pixel),
+            restored=len(first.restored),
         )
+
+
+def _join(groups: Sequence[tuple[list[int], Made]]) -> Made:
+    """One of several, each with the places of its copies among all."""
+    tracked = [made for _, made in groups if made.reason is None]
+    if not tracked:
+        return groups[0][1]
+    contents: dict[int, Content] = {}
+    for places, made in groups:
+        own = made.contents if made.reason is None else made.contents * len(places)
+        contents.update(zip(places, own, strict=True))
+    return Made(
+        tuple(contents[place] for place in sorted(contents)),
+        None,
+        links=max((made.links for made in tracked), key=len),
+        pixel=any(made.pixel for made in tracked),
+        restored=groups[0][1].restored,
+    )

@@ -1,13 +1,14 @@
 """`serve`: a site with its doors open, until a signal closes them.
 
 On SIGTERM or SIGINT it stops listening, lets the mail that is on its way arrive (at most
-`DRAIN_SECONDS`), stores the hits that are waiting, and returns. On SIGHUP it reads the certificate
-again.
+`DRAIN_SECONDS`), keeps what upstream has not answered, stores the hits that are waiting, and
+returns. On SIGHUP it reads the certificate and the settings again.
 """
 
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -15,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from collector.app import build_runner
+from collector.signs import Signs, UnusableSigns, read_signs
 from relay.auth import Accounts, Auth, Authority
 from relay.certificate import read_certificate
 from relay.connections import Connections
@@ -27,11 +29,15 @@ from relay.passthrough import PassThrough
 from relay.problems import ConfigError, Problem, bind_mend
 from relay.rates import Rates
 from relay.reloading import Reloading
+from relay.schedule import Pace
+from relay.sealing import Seal
 from relay.service import Door, Service, Submission
 from relay.settings import ListenSettings, Settings, SmtpSettings
+from relay.signing import Signing
+from relay.signing_key import SigningKey, UnusableKey
 from relay.site import Site, open_site
+from relay.spool import Spool, SpoolError
 from relay.tls import Tls, Unusable
-from relay.upstream import UpstreamHost
 
 log = structlog.get_logger()
 
@@ -40,8 +46,14 @@ DRAIN_SECONDS = 30.0
 Handed = dict[str, list[socket.socket]]
 
 
-async def serve(settings: Settings, handed: Handed | None = None) -> None:
-    """Runs until SIGTERM or SIGINT. `handed` are sockets that listeners call theirs by name.
+async def serve(
+    settings: Settings,
+    handed: Handed | None = None,
+    *,
+    reread: Callable[[], Settings] | None = None,
+) -> None:
+    """Runs until SIGTERM or SIGINT. `handed` are sockets that listeners call theirs by name;
+    `reread` reads the settings again and may block.
 
     Raises `ConfigError` where an address or certificate cannot be used, `StoreError` where the
     store cannot.
@@ -53,12 +65,20 @@ async def serve(settings: Settings, handed: Handed | None = None) -> None:
         loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, reloading.ask)
     async with AsyncExitStack() as stack:
+        seal = Seal(settings.tokens.parsed)
+        spool = await _open_spool(settings, seal)
+        stack.callback(spool.close)
+        signing = Signing(await asyncio.to_thread(signing_keys, settings))
         site = await stack.enter_async_context(
             open_site(
                 store_url=settings.store.url,
                 keys=settings.tokens.parsed,
-                upstream=upstream_host(settings),
-                drafts=Drafts(settings.store.folder),
+                routes=settings.upstream.routes(settings.hostname),
+                drafts=Drafts(
+                    settings.store.folder,
+                    floor=settings.delivery.min_free,
+                    spool=settings.spool,
+                ),
                 hostname=settings.hostname,
                 public_url=settings.http.public_url,
                 trusted_proxies=settings.http.trusted_proxies,
@@ -66,35 +86,72 @@ async def serve(settings: Settings, handed: Handed | None = None) -> None:
                 tracking=settings.tracking.parsed,
                 detrack_quotes=settings.tracking.detrack_quotes,
                 control_domain=settings.tracking.control_domain.encode(),
+                consent=settings.tracking.consent,
                 show_client=settings.smtp.show_client,
+                keeping=settings.hits.parsed,
+                ages=settings.retention.parsed,
+                spool=spool,
+                signing=signing,
+                pace=pace(settings),
+                inline_timeout=settings.delivery.inline_timeout,
+                when_away=settings.delivery.when_upstream_is_away,
+                signs=await asyncio.to_thread(signs, settings),
             )
         )
+        if reread:
+            reloading.add("settings", partial(_reload_settings, site, signing, seal, reread))
         await _open_collector(stack, site, settings)
         await _open_relay(stack, site, settings, reloading, handed or {})
         stack.callback(loop.create_task(reloading.run()).cancel)
         log.info("ready")
         await stopped.wait()
         log.info("stopping")
+        site.delivery.hurry()
     log.info("stopped")
 
 
-def upstream_host(settings: Settings) -> UpstreamHost:
-    """[upstream] as the relay's part for it takes it."""
-    upstream = settings.upstream
-    password = upstream.password.get_secret_value() if upstream.password else None
-    return UpstreamHost(
-        host=upstream.host,
-        port=upstream.port,
-        hostname=settings.hostname,
-        tls=upstream.tls,
-        user=upstream.user,
-        password=password,
-        ca_file=upstream.ca_file,
-        connections=upstream.connections,
-        connect_timeout=upstream.connect_timeout,
-        reply_timeout=upstream.reply_timeout,
-        data_timeout=upstream.data_timeout,
+def pace(settings: Settings) -> Pace:
+    """[delivery]'s times as the queue takes them."""
+    delivery = settings.delivery
+    return Pace(
+        first=delivery.retry_first,
+        longest=delivery.retry_longest,
+        lifetime=delivery.lifetime,
+        delay=delivery.delay_notice,
     )
+
+
+def signing_keys(settings: Settings) -> list[SigningKey]:
+    """[[dkim.key]] with what is in the files. Raises ConfigError."""
+    keys = []
+    for number, each in enumerate(settings.dkim.key):
+        try:
+            keys.append(each.read())
+        except UnusableKey as unusable:
+            raise ConfigError(None, Problem(f"dkim.key[{number}].file", str(unusable))) from None
+    return keys
+
+
+def signs(settings: Settings) -> Signs:
+    """What agents and networks are called, with verdict.data over it. Raises ConfigError."""
+    try:
+        return read_signs(settings.verdict.data)
+    except UnusableSigns as unusable:
+        what = f"verdict.data: {unusable.file} {unusable.problem}"
+        raise ConfigError(None, Problem(what, unusable.mend)) from None
+
+
+async def _open_spool(settings: Settings, seal: Seal) -> Spool:
+    open_spool = partial(
+        Spool.open,
+        settings.spool,
+        min_free=settings.delivery.min_free,
+        sealer=seal,
+    )
+    try:
+        return await asyncio.to_thread(open_spool)
+    except SpoolError as error:
+        raise ConfigError(None, Problem(f"delivery.spool: {error.problem}", error.mend)) from None
 
 
 def _authority(site: Site, settings: Settings) -> Authority:
@@ -107,6 +164,7 @@ def _authority(site: Site, settings: Settings) -> Authority:
         addresses=auth.addresses,
         opens=tracking.opens,
         clicks=tracking.clicks,
+        per_recipient=tracking.per_recipient,
     )
 
 
@@ -194,6 +252,26 @@ def _tls(smtp: SmtpSettings) -> Tls | None:
         return Tls(smtp.certificate, smtp.key)
     except Unusable as unusable:
         raise ConfigError(None, Problem("smtp.certificate", str(unusable))) from None
+
+
+async def _reload_settings(
+    site: Site, signing: Signing, seal: Seal, reread: Callable[[], Settings]
+) -> dict[str, object]:
+    """The whole file has to be right; what may not change while the relay runs stays as it is."""
+    settings = await asyncio.to_thread(reread)
+    new_signs = await asyncio.to_thread(signs, settings)
+    signing.change(await asyncio.to_thread(signing_keys, settings))
+    site.change_signs(new_signs)
+    site.tokens.change(settings.tokens.parsed)
+    seal.change(settings.tokens.parsed)
+    delivery = settings.delivery
+    site.change_delivery(
+        pace=pace(settings),
+        inline_timeout=delivery.inline_timeout,
+        when_away=delivery.when_upstream_is_away,
+    )
+    site.change_routes(settings.upstream.routes(settings.hostname))
+    return {"changed": "delivery, upstream, dkim, tokens, verdict", "mend": "for all else, restart"}
 
 
 async def _reload_certificate(tls: Tls, hostname: str) -> dict[str, object]:

@@ -200,7 +200,8 @@ class Session:
         if transaction is None:
             return Reply(503, b"5.5.1 MAIL first")
         utf8 = b"SMTPUTF8" in transaction.parameters
-        recipient = Recipient(*parse_rcpt(argument, utf8=utf8))
+        ordinal = len(transaction.recipients) + 1
+        recipient = Recipient(*parse_rcpt(argument, utf8=utf8), ordinal)
         wishes = controls.of_recipient(recipient.address, self._limits.control_domain)
         if wishes is not None:
             transaction.wishes &= wishes

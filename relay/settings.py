@@ -4,32 +4,42 @@ Only `relay.config` fills them. They are frozen, secrets do not print, and a bro
 mend. Prose for people stands in config.example.toml, which a test holds against these defaults.
 """
 
-import base64
-import binascii
 import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from collector.consent import DEFAULT_MODE, Mode
+from collector.keeping import Keeping
+from collector.retention import Ages
 from collector.tokens import Key
 from relay.address import is_mailbox
 from relay.controls import CONTROL_DOMAIN
 from relay.loopback import is_loopback
+from relay.signing_key import SigningKey, read_key, to_ascii
+from relay.tables import Count, Seconds, Table
+from relay.token_keys import TokenKey, read_token_key
+from relay.upstream_settings import UPSTREAM_SECRETS, UpstreamSettings
 from rewriter import Tracking
+from rewriter.footer import compose
 
 SQLITE = "sqlite:///"
 DEFAULT_STORE = f"{SQLITE}letterbell.db"
 PREFIX = "LETTERBELL_"
-# Those that are never shown, and may stand in a file of their own, named by `…_file`.
-SECRETS = (("upstream", "password"), ("tokens", "keys"))
+# Those that are never shown, and may stand in a file of their own, named by `…_file`: the tables'
+# names, through lists as well, and the key.
+SECRETS = (
+    *(("upstream", key) for key in UPSTREAM_SECRETS),
+    *(("upstream", "route", key) for key in UPSTREAM_SECRETS),
+    ("tokens", "keys"),
+)
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
 Network = IPv4Network | IPv6Network
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
@@ -57,29 +67,6 @@ def _store_url(url: str) -> str:
     if not url.removeprefix(SQLITE) or not url.startswith(SQLITE):
         raise ValueError(f'should be "{SQLITE}" and a path, like "{DEFAULT_STORE}"')
     return url
-
-
-def _parse_key(written: str) -> Key:
-    """`ID:SECRET` as a key. A wrong one raises ValueError, which never repeats it."""
-    number, _, secret = written.partition(":")
-    try:
-        decoded = base64.b64decode(secret + "=" * (-len(secret) % 4), b"-_", validate=True)
-    except binascii.Error:
-        decoded = b""
-    if not (
-        number.isascii() and number.isdigit() and int(number) <= 255 and 16 <= len(decoded) <= 64
-    ):
-        raise ValueError(
-            'should be "ID:SECRET": an ID from 0 to 255 and 16 to 64 random bytes in base64url, '
-            "as `letterbell init` makes them"
-        )
-    return Key(id=int(number), secret=decoded)
-
-
-class Table(BaseModel):
-    """What all tables share: unknown keys are refused, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ListenSettings(Table):
@@ -160,27 +147,59 @@ class AuthSettings(Table):
         return self
 
 
-class UpstreamSettings(Table):
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
-    tls: Literal["starttls", "tls", "none"] = "starttls"
-    user: str | None = None
-    password: SecretStr | None = None
-    ca_file: Path | None = None
-    connections: Count = 10
-    connect_timeout: Seconds = 30
-    reply_timeout: Seconds = 60
-    data_timeout: Seconds = 600
+class DeliverySettings(Table):
+    spool: Path | None = None
+    min_free: Annotated[int, Field(ge=0)] = 67_108_864
+    inline_timeout: Seconds = 20
+    when_upstream_is_away: Literal["queue", "defer"] = "queue"
+    retry_first: Seconds = 300
+    retry_longest: Seconds = 3600
+    lifetime: Seconds = 432_000
+    delay_notice: Seconds = 14_400
 
     @model_validator(mode="after")
-    def _login_is_whole_and_private(self) -> Self:
-        if (self.user is None) != (self.password is None):
-            raise ValueError("user and password belong together: set both, or neither")
-        if self.user is not None and self.tls == "none" and not is_loopback(self.host):
+    def _waits_grow(self) -> Self:
+        if not self.retry_first <= self.retry_longest <= self.lifetime:
             raise ValueError(
-                f"the password would cross the network in clear to {self.host}: "
-                'use tls = "starttls" or "tls"'
+                "retry_first, retry_longest and lifetime should grow, in this order: "
+                "a mail is tried again after the first, then ever later, until its lifetime ends"
             )
+        return self
+
+
+def _signing_domain(domain: str) -> str:
+    plain = to_ascii(domain)
+    if plain is None or not is_mailbox(b"x@" + plain.encode()) or "[" in plain:
+        raise ValueError('should be the domain that stands behind the "@" of From addresses')
+    return plain
+
+
+def _selector(selector: str) -> str:
+    label = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+    if len(selector) > 120 or not re.fullmatch(rf"{label}(\.{label})*", selector):
+        raise ValueError("should be a word of letters, digits and hyphens (RFC 6376 §3.1)")
+    return selector
+
+
+class DkimKeySettings(Table):
+    domain: Annotated[str, AfterValidator(_signing_domain)]
+    selector: Annotated[str, AfterValidator(_selector)]
+    file: Path
+    subdomains: bool = False
+
+    def read(self) -> SigningKey:
+        """With what is in the file. Raises UnusableKey; it blocks."""
+        return SigningKey(self.domain, self.selector, read_key(self.file), self.subdomains)
+
+
+class DkimSettings(Table):
+    key: tuple[DkimKeySettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [(each.selector.lower(), each.domain) for each in self.key]
+        if len(names) != len(set(names)):
+            raise ValueError("two keys have the same selector and domain: give each its own")
         return self
 
 
@@ -204,7 +223,7 @@ class StoreSettings(Table):
 def _token_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if not keys:
         raise ValueError("is empty: `letterbell init` makes a key")
-    ids = [_parse_key(key.get_secret_value()).id for key in keys]
+    ids = [read_token_key(key.get_secret_value()).key.id for key in keys]
     if len(ids) != len(set(ids)):
         raise ValueError("has two keys with the same ID: give each its own, 0 to 255")
     return keys
@@ -216,7 +235,12 @@ class TokenSettings(Table):
     @property
     def parsed(self) -> tuple[Key, ...]:
         """The keys as `collector.tokens.Tokens` takes them: the first signs, all are read."""
-        return tuple(_parse_key(key.get_secret_value()) for key in self.keys)
+        return tuple(each.key for each in self.dated)
+
+    @property
+    def dated(self) -> tuple[TokenKey, ...]:
+        """The keys with the days they were made."""
+        return tuple(read_token_key(key.get_secret_value()) for key in self.keys)
 
 
 def _control_domain(domain: str) -> str:
@@ -228,14 +252,28 @@ def _control_domain(domain: str) -> str:
     return domain
 
 
+def _footer(text: str) -> str:
+    if text:
+        compose(text)
+    return text
+
+
 class TrackingSettings(Table):
     opens: bool = True
     clicks: bool = True
+    attribution: Literal["shared", "per-recipient"] = "shared"
+    consent: Mode = DEFAULT_MODE
     max_html: Annotated[int, Field(ge=0)] = 2_000_000
     text_links: bool = False
     wrap_url_text: bool = False
     detrack_quotes: bool = True
+    footer: Annotated[str, AfterValidator(_footer)] = ""
     control_domain: Annotated[str, AfterValidator(_control_domain)] = CONTROL_DOMAIN.decode()
+
+    @property
+    def per_recipient(self) -> bool:
+        """Whether each recipient of a new sender's mail gets a copy of their own."""
+        return self.attribution == "per-recipient"
 
     @property
     def parsed(self) -> Tracking:
@@ -246,7 +284,33 @@ class TrackingSettings(Table):
             max_html=self.max_html,
             text_links=self.text_links,
             wrap_url_text=self.wrap_url_text,
+            footer=self.footer,
         )
+
+
+class VerdictSettings(Table):
+    data: Path | None = None
+
+
+class HitSettings(Table):
+    addresses: Literal["none", "truncated", "full"] = "truncated"
+    agents: Literal["family", "full"] = "family"
+    window: Days = 0
+
+    @property
+    def parsed(self) -> Keeping:
+        """As the collector takes it."""
+        return Keeping(addresses=self.addresses, agents=self.agents, window=self.window)
+
+
+class RetentionSettings(Table):
+    messages: Days = 0
+    hits: Days = 0
+
+    @property
+    def parsed(self) -> Ages:
+        """As the collector takes it."""
+        return Ages(messages=self.messages, hits=self.hits)
 
 
 class LogSettings(Table):
@@ -265,10 +329,15 @@ class Settings(BaseSettings):
     smtp: SmtpSettings
     auth: AuthSettings
     upstream: UpstreamSettings
+    delivery: DeliverySettings
+    dkim: DkimSettings
     http: HttpSettings
     store: StoreSettings
     tokens: TokenSettings
     tracking: TrackingSettings
+    verdict: VerdictSettings
+    hits: HitSettings
+    retention: RetentionSettings
     log: LogSettings
 
     @model_validator(mode="after")
@@ -283,13 +352,28 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _passed_logins_stay_private(self) -> Self:
-        host = self.upstream.host
-        if self.auth.mode == "upstream" and self.upstream.tls == "none" and not is_loopback(host):
+        clear = [each.clear_host for each in self.upstream.all if each.clear_host is not None]
+        if self.auth.mode == "upstream" and clear:
             raise ValueError(
-                f'auth.mode = "upstream": passwords would cross the network in clear to {host}: '
-                'use upstream.tls = "starttls" or "tls"'
+                'auth.mode = "upstream": passwords would cross the network in clear to '
+                f'{clear[0]}: use upstream.tls = "starttls" or "tls"'
             )
         return self
+
+    @model_validator(mode="after")
+    def _what_is_slow_has_been_reached(self) -> Self:
+        slowest = max(each.connect_timeout for each in self.upstream.all)
+        if slowest >= self.delivery.inline_timeout:
+            raise ValueError(
+                "upstream.connect_timeout should be shorter than delivery.inline_timeout: "
+                "else nobody hears whether upstream is slow or away"
+            )
+        return self
+
+    @property
+    def spool(self) -> Path:
+        """The folder of mail in our custody: delivery.spool, else "spool" beside the store."""
+        return self.delivery.spool or self.store.folder / "spool"
 
     @property
     def hostname(self) -> str:

@@ -1,10 +1,11 @@
 """One session with upstream, after its login: mail transactions, pipelined where that is offered.
 
 The invariants. Replies are matched to commands by their order, and one that nobody waits for ends
-the session. Nothing is sent unless every recipient was accepted. A DATA sent ahead that is answered
-354 though a recipient was refused ends the session without a dot: the dot alone, which RFC 2920
-§3.1 suggests, would deliver an empty message. Any surprise or cancellation ends the session, so
-that no later transaction reads this one's replies.
+the session. Nothing is sent unless every recipient was accepted, or some were and a part may go.
+DATA goes ahead of the answers; where it is answered 354 though nothing is to be sent, the session
+ends without a dot: the dot alone, which RFC 2920 §3.1 suggests, would deliver an empty message.
+Any surprise or cancellation ends the session, so that no later transaction reads this one's
+replies.
 """
 
 import asyncio
@@ -13,13 +14,16 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from relay import extensions
+from relay import extensions, silence
 from relay.answer import Answer, AnswerError, AnswerReader
 from relay.content import Content
 from relay.envelope import Copy, Outcome, Recipient, Withheld
 from relay.transparency import Stuffing
 
 CLOSING = 421
+# Seconds in which a host must acknowledge an envelope. A session that was kept may have died since,
+# and the mail goes over a fresh one then. Content may stand longer: a slow disk stops reading.
+ENVELOPE_SILENCE = 15.0
 
 Stage = Literal["envelope", "content", "end"]
 
@@ -40,7 +44,8 @@ class ConversationBroken(Exception):  # noqa: N818 - named for what happened
 class Conversation(asyncio.Protocol):
     """Takes over a transport on which greeting, TLS, EHLO and AUTH are done.
 
-    `offers` are EHLO's keywords in lower case with their parameters. Time-outs in seconds.
+    `offers` are EHLO's keywords in lower case with their parameters; `host` is whom outcomes name.
+    Time-outs in seconds. `stage` tells how far the transaction came, as in ConversationBroken.
     """
 
     def __init__(
@@ -48,12 +53,14 @@ class Conversation(asyncio.Protocol):
         transport: asyncio.WriteTransport,
         offers: Mapping[str, str],
         *,
+        host: str,
         reply_timeout: float,
         data_timeout: float,
     ) -> None:
         self.is_open = True
         self._transport = transport
         self._offers = offers
+        self._host = host
         self._reply_timeout = reply_timeout
         self._data_timeout = data_timeout
         self._reader = AnswerReader()
@@ -62,18 +69,21 @@ class Conversation(asyncio.Protocol):
         self._arrived = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
-        self._stage: Stage = "envelope"
+        self.stage: Stage = "envelope"
         self._reason = "the connection was lost"
         transport.set_protocol(self)
 
-    async def send(self, copy: Copy) -> tuple[Outcome, ...]:
+    async def send(self, copy: Copy, *, partial: bool) -> tuple[Outcome, ...]:
         """One transaction; an outcome for each recipient, in their order.
+
+        With `partial` it goes to those who are accepted, else to all or nobody.
 
         Raises ConversationBroken; the session is closed then, as after any other exception.
         """
-        self._stage = "envelope"
+        self.stage = "envelope"
+        silence.allow(self._transport, ENVELOPE_SILENCE)
         try:
-            return await self._transact(copy)
+            return await self._transact(copy, partial=partial)
         except BaseException:
             self.abort(self._reason)
             raise
@@ -115,29 +125,38 @@ class Conversation(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable.set()
 
-    async def _transact(self, copy: Copy) -> tuple[Outcome, ...]:
+    async def _transact(self, copy: Copy, *, partial: bool) -> tuple[Outcome, ...]:
         if extensions.lacks_utf8(copy, self._offers):
             return extensions.refuse_utf8(copy)
-        ahead = len(copy.recipients) == 1 and "pipelining" in self._offers
+        ahead = "pipelining" in self._offers
         commands = extensions.envelope_commands(copy, self._offers)
         mail, *rcpts = await self._say([*commands, b"DATA\r\n"] if ahead else commands)
         data = rcpts.pop() if ahead else None
-        if not mail.accepted or not all(rcpt.accepted for rcpt in rcpts):
+        if not mail.accepted or not (any if partial else all)(rcpt.accepted for rcpt in rcpts):
             await self._forget(data)
-            return _unsent(copy.recipients, mail, rcpts)
+            return self._unsent(copy.recipients, mail, rcpts)
         if data is None:
             [data] = await self._say([b"DATA\r\n"])
         if data.code < 400 and data.code != 354:
-            raise ConversationBroken(self._stage, f"upstream answered {data.code} to DATA")
-        if data.code != 354:
+            raise ConversationBroken(self.stage, f"upstream answered {data.code} to DATA")
+        if data.code == 354:
+            verdict = await self._content(copy.content)
+        else:
+            verdict = data
             await self._forget(data)
-            return tuple(map(data.outcome, copy.recipients))
-        final = await self._content(copy.content)
-        return tuple(map(final.outcome, copy.recipients))
+        said = [
+            (recipient, verdict if rcpt.accepted else rcpt)
+            for recipient, rcpt in zip(copy.recipients, rcpts, strict=True)
+        ]
+        return tuple(
+            extensions.confirmed(answer.outcome(recipient, self._host), recipient, self._offers)
+            for recipient, answer in said
+        )
 
     async def _content(self, content: Content) -> Answer:
         """The content, the dot, and upstream's verdict; a refusal may come before the dot."""
-        self._stage = "content"
+        self.stage = "content"
+        silence.allow(self._transport, self._reply_timeout)
         self._due = 1
         stuffing, last = Stuffing(), b""
         async with contextlib.aclosing(content.stream()) as chunks:
@@ -147,12 +166,12 @@ class Conversation(asyncio.Protocol):
                 if self._answers or not self.is_open:
                     break
         if self.is_open and not self._answers:
-            self._stage = "end"
+            self.stage = "end"
             await self._write(last + stuffing.end())
         answer = await self._answer(self._data_timeout)
-        if answer.code < 400 and (self._stage == "content" or not answer.accepted):
-            raise ConversationBroken(self._stage, f"upstream answered {answer.code} to the message")
-        if self._stage == "content" or answer.code == CLOSING:
+        if answer.code < 400 and (self.stage == "content" or not answer.accepted):
+            raise ConversationBroken(self.stage, f"upstream answered {answer.code} to the message")
+        if self.stage == "content" or answer.code == CLOSING:
             self.abort("upstream ended the session")
         return answer
 
@@ -167,6 +186,24 @@ class Conversation(asyncio.Protocol):
                 return
         self.abort("upstream did not take RSET")
 
+    def _unsent(
+        self, recipients: Sequence[Recipient], mail: Answer, rcpts: Sequence[Answer]
+    ) -> tuple[Outcome, ...]:
+        """Outcomes where MAIL or some RCPT was not accepted, so that nothing was sent."""
+        if not mail.accepted:
+            return tuple(mail.outcome(recipient, self._host) for recipient in recipients)
+        return tuple(
+            Withheld(
+                recipient=recipient.address,
+                code=rcpt.code,
+                ordinal=recipient.ordinal,
+                host=self._host,
+            )
+            if rcpt.accepted
+            else rcpt.outcome(recipient, self._host)
+            for recipient, rcpt in zip(recipients, rcpts, strict=True)
+        )
+
     async def _say(self, commands: Sequence[bytes]) -> list[Answer]:
         """The answers to the commands, which go in one flight where that is offered."""
         if "pipelining" in self._offers:
@@ -180,7 +217,7 @@ class Conversation(asyncio.Protocol):
         for answer in answers:
             if answer.code == CLOSING:
                 words = answer.text.decode("ascii")
-                raise ConversationBroken(self._stage, f"upstream ended the session: {words}")
+                raise ConversationBroken(self.stage, f"upstream ended the session: {words}")
         return answers
 
     async def _answer(self, patience: float) -> Answer:
@@ -189,13 +226,13 @@ class Conversation(asyncio.Protocol):
                 async with asyncio.timeout(patience):
                     await self._arrival()
             except TimeoutError:
-                raise ConversationBroken(self._stage, "upstream did not answer in time") from None
+                raise ConversationBroken(self.stage, "upstream did not answer in time") from None
         return self._answers.popleft()
 
     async def _arrival(self) -> None:
         while not self._answers:
             if not self.is_open:
-                raise ConversationBroken(self._stage, self._reason)
+                raise ConversationBroken(self.stage, self._reason)
             self._arrived.clear()
             await self._arrived.wait()
 
@@ -208,18 +245,4 @@ class Conversation(asyncio.Protocol):
             async with asyncio.timeout(self._reply_timeout):
                 await self._writable.wait()
         except TimeoutError:
-            raise ConversationBroken(self._stage, "upstream stopped reading") from None
-
-
-def _unsent(
-    recipients: Sequence[Recipient], mail: Answer, rcpts: Sequence[Answer]
-) -> tuple[Outcome, ...]:
-    """Outcomes where MAIL or some RCPT was not accepted, so that nothing was sent."""
-    if not mail.accepted:
-        return tuple(map(mail.outcome, recipients))
-    return tuple(
-        Withheld(recipient=recipient.address, code=rcpt.code)
-        if rcpt.accepted
-        else rcpt.outcome(recipient)
-        for recipient, rcpt in zip(recipients, rcpts, strict=True)
-    )
+            raise ConversationBroken(self.stage, "upstream stopped reading") from None

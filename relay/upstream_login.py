@@ -1,4 +1,4 @@
-"""A client's own login, said to upstream: each mechanism once, as a wrong one counts there, too."""
+"""A login, said to upstream: by one mechanism, once, as a wrong one counts there."""
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping

@@ -11,10 +11,9 @@ from relay.commands.findings import CHECKS, Finding
 from relay.commands.options import with_settings
 from relay.content import Content
 from relay.envelope import Copy, Recipient
-from relay.serve import upstream_host
 from relay.settings import Settings
-from relay.settlement import settle
-from relay.upstream import Upstream
+from relay.settlement import defer, settle
+from relay.upstreams import Upstreams
 
 COLOURS = {"ok": "green", "note": "blue", "warning": "yellow", "problem": "red"}
 
@@ -55,9 +54,9 @@ async def _send(settings: Settings, recipient: str) -> Finding:
         return Finding("problem", f"--send: {recipient!r} is no address to send a test mail to")
     user = settings.upstream.user or ""
     author = user if "@" in user else recipient
-    upstream = Upstream(upstream_host(settings))
+    upstreams = Upstreams(settings.upstream.routes(settings.hostname))
     try:
-        outcomes = await upstream.send(
+        outcomes = await upstreams.lane(author.encode("ascii")).send(
             Copy(
                 mail_from=author.encode("ascii"),
                 parameters={},
@@ -66,8 +65,8 @@ async def _send(settings: Settings, recipient: str) -> Finding:
             )
         )
     finally:
-        await upstream.close()
-    reply = settle(outcomes)
+        upstreams.close()
+    reply = settle(outcomes) or defer(outcomes)
     words = f"{reply.code} {reply.text.decode('ascii', 'replace')}"
     return Finding(
         "ok" if reply.code == 250 else "problem",

@@ -1,14 +1,9 @@
 """`letterbell sender device`: app passwords, one for each mail program or app of a sender's."""
 
-from collections.abc import Sequence
-from datetime import datetime
-
 import click
 
-from collector.devices import Device
-from collector.senders import Senders
 from relay.commands.options import with_settings
-from relay.commands.roster import find_sender, show_table, use_senders
+from relay.commands.roster import show_table, spell_time, use_sender
 from relay.settings import Settings
 
 with_login = click.argument("login")
@@ -26,11 +21,9 @@ def device() -> None:
 @with_settings
 def add(settings: Settings, login: str, name: str) -> None:
     """Make an app password for LOGIN's device NAME and print it, this once."""
-
-    async def make(senders: Senders) -> str:
-        return await senders.devices.add((await find_sender(senders, login)).id, name)
-
-    password = use_senders(settings, make)
+    password = use_sender(
+        settings, login, lambda senders, sender: senders.devices.add(sender.id, name)
+    )
     click.echo(f"Added the device {name} of {login}.")
     click.echo(f"App password, shown this once: {password}")
 
@@ -40,12 +33,11 @@ def add(settings: Settings, login: str, name: str) -> None:
 @with_settings
 def list_devices(settings: Settings, login: str) -> None:
     """List LOGIN's devices: when each was added, and when it last signed in."""
-
-    async def find(senders: Senders) -> Sequence[Device]:
-        return await senders.devices.list((await find_sender(senders, login)).id)
-
-    found = use_senders(settings, find)
-    rows = [(each.name, _when(each.created_at_ms), _when(each.last_used_at_ms)) for each in found]
+    found = use_sender(settings, login, lambda senders, sender: senders.devices.list(sender.id))
+    rows = [
+        (each.name, spell_time(each.created_at_ms), spell_time(each.last_used_at_ms))
+        for each in found
+    ]
     show_table([("NAME", "ADDED", "LAST USED"), *rows])
 
 
@@ -55,16 +47,5 @@ def list_devices(settings: Settings, login: str) -> None:
 @with_settings
 def revoke(settings: Settings, login: str, name: str) -> None:
     """Take LOGIN's device NAME its password: a running relay lets it in for 5 s more at most."""
-
-    async def take(senders: Senders) -> None:
-        await senders.devices.revoke((await find_sender(senders, login)).id, name)
-
-    use_senders(settings, take)
+    use_sender(settings, login, lambda senders, sender: senders.devices.revoke(sender.id, name))
     click.echo(f"Revoked the device {name} of {login}.")
-
-
-def _when(at_ms: int | None) -> str:
-    """To the hour it is noted, in this machine's time it is shown."""
-    if at_ms is None:
-        return "never"
-    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -1,7 +1,7 @@
 """What the relay would do to one mail: the pipeline's own steps, and their outcome as a value.
 
-As in the relay, bare newlines are made CRLF, the mail's control headers are obeyed and cut out,
-and whatever goes wrong in the rewriter leaves the mail as it came.
+As in the relay, bare newlines are made CRLF, the mail's control headers are obeyed and cut out, Bcc
+with them, and whatever goes wrong in the rewriter leaves the mail as it came.
 """
 
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ _READ = 200_000  # bytes of a part that are read for what stands first in it
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One mail. `content` is what the rewriter got, `controls` are the headers cut out of it.
+    """One mail. `content` is what the rewriter got, `controls` are its control headers, cut out.
 
     `failure` is what the rewriter raised, where it did.
     """

@@ -13,18 +13,28 @@ from urllib.parse import urlsplit
 from collector.engine import database_file
 from collector.errors import StoreError
 from collector.senders import Senders
+from collector.signs import UnusableSigns, read_signs
 from collector.store import Store
 from relay.certificate import read_certificate
 from relay.descriptors import allowed, needed
+from relay.disks import disk_kind
 from relay.listener import bind
 from relay.loopback import is_loopback
 from relay.problems import bind_mend
-from relay.serve import upstream_host
+from relay.publication import LookupFailed, objection, published
 from relay.settings import Settings
+from relay.signing_key import UnusableKey
+from relay.spool import files_aside
 from relay.tls import Unusable
-from relay.upstream import Upstream, UpstreamError
+from relay.upstream import UpstreamError, UpstreamHost, UpstreamRoute
+from relay.upstreams import Upstreams
 
 EXPIRES_SOON = 14  # days
+FORGETFUL = {
+    "tmpfs": "what is queued would not survive the machine's next start",
+    "ramfs": "what is queued would not survive the machine's next start",
+    "overlay": "what is queued would be gone with the container",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,45 @@ async def check_store(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("ok", f"store: {path} opens and takes writes")
     except StoreError as error:
         yield Finding("problem", f"store: {error}")
+
+
+async def check_spool(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether mail in our custody can be kept, and is safe there."""
+    folder = settings.spool
+    there = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))
+    if not there.is_dir() or not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(
+            "problem",
+            f"delivery.spool: {there} is no folder that can be written to: "
+            "set delivery.spool to one of this user's",
+        )
+        return
+    kind = disk_kind(there)
+    if kind in FORGETFUL:
+        mend = "set delivery.spool to a folder on a disk that stays"
+        yield Finding(
+            "warning", f"delivery.spool: {there} is on {kind}, so that {FORGETFUL[kind]}: {mend}"
+        )
+    disk = os.statvfs(there)
+    free, floor = disk.f_bavail * disk.f_frsize, settings.delivery.min_free
+    if free < floor:
+        yield Finding(
+            "problem",
+            f"delivery.min_free: {there} has {free} bytes left of {floor}, so that no mail is "
+            "taken: make room, or lower it",
+        )
+    if there != folder:
+        yield Finding("ok", f"delivery.spool: {folder} will be made")
+        return
+    if folder.stat().st_mode & stat.S_IRWXO:
+        yield Finding("warning", f"delivery.spool: {folder} is open to everyone: chmod o= {folder}")
+    if aside := files_aside(folder):
+        yield Finding(
+            "warning",
+            f"delivery.spool: {aside} damaged files are in {folder}/aside: look at what they hold, "
+            "and remove them",
+        )
+    yield Finding("ok", f"delivery.spool: {folder} can be written to")
 
 
 async def check_networks(settings: Settings) -> AsyncIterator[Finding]:
@@ -121,7 +170,7 @@ async def check_listeners(settings: Settings) -> AsyncIterator[Finding]:
 async def check_files(settings: Settings) -> AsyncIterator[Finding]:
     """Whether so many connections can be open at once."""
     connections = settings.smtp.max_connections
-    wanted = needed(connections=connections, upstream=settings.upstream.connections)
+    wanted = needed(connections=connections, upstream=settings.upstream.all_connections)
     if wanted > allowed():
         yield Finding(
             "warning",
@@ -185,29 +234,73 @@ async def check_tracking(settings: Settings) -> AsyncIterator[Finding]:
         )
 
 
-async def check_upstream(settings: Settings) -> AsyncIterator[Finding]:
-    """Connects, goes over to TLS and logs in."""
-    where = f"{settings.upstream.host} port {settings.upstream.port}"
-    upstream = Upstream(upstream_host(settings))
+async def check_verdict(settings: Settings) -> AsyncIterator[Finding]:
+    """Whether the lists that tell people from machines can be read."""
+    folder = settings.verdict.data
     try:
-        await upstream.check()
-    except UpstreamError as error:
-        yield Finding("problem", f"upstream: {error}")
+        signs = read_signs(folder)
+    except UnusableSigns as unusable:
+        yield Finding("problem", f"verdict.data: {unusable}")
         return
-    if settings.upstream.tls == "none" and not is_loopback(settings.upstream.host):
-        yield Finding("warning", f"upstream: mail goes to {where} in clear: set upstream.tls")
-    as_whom = f" as {settings.upstream.user}" if settings.upstream.user else ""
-    yield Finding("ok", f"upstream: {where} takes our session{as_whom}")
+    if folder is not None:
+        yield Finding(
+            "ok", f"verdict.data: {folder} is read; the oldest table is of {signs.oldest}"
+        )
+
+
+async def check_upstream(settings: Settings) -> AsyncIterator[Finding]:
+    """Connects to each host of each route, goes over to TLS and logs in."""
+    for route in settings.upstream.routes(settings.hostname):
+        whose = f" (for {', '.join(route.senders)})" if route.senders else ""
+        for host in route.hosts:
+            yield await _check_host(host, whose)
+            if host.tls == "none" and not is_loopback(host.host):
+                yield Finding(
+                    "warning", f"upstream: mail goes to {host.where} in clear: set upstream.tls"
+                )
+
+
+async def _check_host(host: UpstreamHost, whose: str) -> Finding:
+    upstreams = Upstreams([UpstreamRoute.to(host)])
+    try:
+        await upstreams.lane(b"").check()
+    except UpstreamError as error:
+        return Finding("problem", f"upstream{whose}: {error}")
+    as_whom = f" as {host.user}" if host.user else ""
+    return Finding(
+        "ok", f"upstream{whose}: {host.host} port {host.port} takes our session{as_whom}"
+    )
+
+
+async def check_dkim(settings: Settings) -> AsyncIterator[Finding]:
+    """Reads each key, and looks for its public half in the DNS."""
+    for number, each in enumerate(settings.dkim.key):
+        try:
+            key = each.read()
+            wrong = objection(key, await published(key.name))
+        except UnusableKey as unusable:
+            yield Finding("problem", f"dkim.key[{number}].file: {unusable}")
+        except LookupFailed as failed:
+            yield Finding("warning", f"dkim: {failed}: see that this machine can ask the DNS")
+        else:
+            if wrong:
+                mend = f"mail is signed in vain; publish {key.zone_entry}"
+                yield Finding("problem", f"dkim: {key.name} {wrong}: {mend}")
+            else:
+                yield Finding("ok", f"dkim: {key.name} is in the DNS")
 
 
 CHECKS = (
     check_store,
+    check_spool,
     check_networks,
     check_ports,
     check_listeners,
     check_files,
     check_certificate,
     check_upstream,
+    check_dkim,
     check_public_url,
     check_tracking,
+    check_verdict,
 )

@@ -1,11 +1,13 @@
 """`letterbell init`: a config to start from, with fresh secrets, for its owner's eyes only."""
 
-import base64
 import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+
+from relay.token_keys import SECRET_OCTETS, write_token_key
 
 CONFIG = """\
 # Letterbell's settings: what must be set, and a fresh key. All other settings, with their defaults
@@ -27,8 +29,9 @@ port = 8080
 public_url = "http://localhost:8080"
 
 # Signs the pixels and links. Whoever has it can forge them; without it, links already sent stop.
+# `letterbell keys rotate` puts a new one before it.
 [tokens]
-keys = ["1:{key}"]
+keys = ["{key}"]
 """
 
 NEXT = """\
@@ -46,7 +49,7 @@ Then send by SMTP through 127.0.0.1, port 1587, with that login."""
 def init(folder: Path) -> None:
     """Write a config with fresh secrets into DIR (default: here)."""
     path = folder / "letterbell.toml"
-    key = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+    key = write_token_key(1, secrets.token_bytes(SECRET_OCTETS), datetime.now(UTC).date())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

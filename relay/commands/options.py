@@ -14,6 +14,23 @@ def _load(_: click.Context, __: click.Parameter, path: Path | None) -> Settings:
     return load(find(path))
 
 
+_HELP = (
+    "The config file. Else $LETTERBELL_CONFIG, ./letterbell.toml or "
+    "/etc/letterbell/letterbell.toml."
+)
+
+
+def _find(_: click.Context, __: click.Parameter, path: Path | None) -> Path:
+    return find(path)
+
+
+def with_config(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--config FILE`; the command gets the file's `config`, for who reads it more than once."""
+    return click.option("--config", type=click.Path(path_type=Path), callback=_find, help=_HELP)(
+        command
+    )
+
+
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--config FILE`; the command gets the loaded `settings`."""
     return click.option(
@@ -21,6 +38,5 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         "settings",
         type=click.Path(path_type=Path),
         callback=_load,
-        help="The config file. Else $LETTERBELL_CONFIG, ./letterbell.toml or "
-        "/etc/letterbell/letterbell.toml.",
+        help=_HELP,
     )(command)

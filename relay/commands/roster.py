@@ -1,7 +1,8 @@
-"""What the commands about senders share: the store opened for one of them, errors in a line."""
+"""What the commands on the store share: it is opened for one of them, errors in a line."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 import click
@@ -13,22 +14,51 @@ from relay.settings import Settings
 T = TypeVar("T")
 
 
-def use_senders(settings: Settings, action: Callable[[Senders], Awaitable[T]]) -> T:
+def use_store(settings: Settings, action: Callable[[Store], Awaitable[T]]) -> T:
     """Runs the action on the store, its result."""
 
     async def run() -> T:
         store = await Store.open(settings.store.url)
-        senders = Senders(store)
         try:
-            return await action(senders)
+            return await action(store)
         finally:
-            senders.close()
             await store.close()
 
+    return asyncio.run(run())
+
+
+def use_senders(settings: Settings, action: Callable[[Senders], Awaitable[T]]) -> T:
+    """Runs the action on the store's senders, its result."""
+    return use_store_and_senders(settings, lambda _, senders: action(senders))
+
+
+def use_store_and_senders(
+    settings: Settings, action: Callable[[Store, Senders], Awaitable[T]]
+) -> T:
+    """As `use_senders`, for an action on more than those."""
+
+    async def run(store: Store) -> T:
+        senders = Senders(store)
+        try:
+            return await action(store, senders)
+        finally:
+            senders.close()
+
     try:
-        return asyncio.run(run())
+        return use_store(settings, run)
     except SenderError as error:
         raise click.ClickException(str(error)) from None
+
+
+def use_sender(
+    settings: Settings, login: str, action: Callable[[Senders, Sender], Awaitable[T]]
+) -> T:
+    """Runs the action on the sender with this login, its result."""
+
+    async def find_and_run(senders: Senders) -> T:
+        return await action(senders, await find_sender(senders, login))
+
+    return use_senders(settings, find_and_run)
 
 
 async def find_sender(senders: Senders, login: str) -> Sender:
@@ -45,3 +75,10 @@ def show_table(rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+def spell_time(at_ms: int | None) -> str:
+    """When a pass was made or last used; that is noted to the hour, and told in local time."""
+    if at_ms is None:
+        return "never"
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")

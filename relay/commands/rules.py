@@ -21,6 +21,7 @@ RULES = {
     "an attached message": "a mail within a mail stays as its sender wrote it",
     "a minted URL is unusable": "the public URL has characters that cannot stand in a link",
     "internal error": "the rewriter failed, which is a bug of Letterbell: please report it",
+    "no place for the footer": "tracked mail has a footer here, and nowhere in it is a sure place",
     # A part of it.
     "attachment": "it is a file, or named like one, and not read with the mail",
     "embedded": "it belongs to another part, as pictures do",
@@ -52,6 +53,7 @@ RULES = {
         "the second reading did not find it"
     ),
     "verification: the pixel is not where it should be": "the second reading did not find it",
+    "verification: the footer is not where it should be": "the second reading did not find it",
     "verification: the result cannot be read": "the second reading failed",
     "verification: the text changed elsewhere": "the second reading found more than was meant",
     # A link.

@@ -6,15 +6,19 @@ A running relay sees a change within five seconds.
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 import click
 
+from collector.consent import MODES, Mode
 from collector.senders import Senders
 from relay.commands.device import device
+from relay.commands.key import key
 from relay.commands.options import with_settings
 from relay.commands.roster import find_sender, show_table, use_senders
 from relay.settings import Settings
+
+SITE: Final = "site"
 
 
 def with_password(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,6 +47,17 @@ with_addresses = click.option(
 )
 with_opens = with_toggle("opens", "Track when mails are opened.")
 with_clicks = with_toggle("clicks", "Track when links are clicked.")
+with_copies = click.option(
+    "--per-recipient/--shared",
+    "per_recipient",
+    default=None,
+    help="Each recipient gets a copy of their own, so that hits tell who.",
+)
+with_consent = click.option(
+    "--consent",
+    type=click.Choice([*MODES, SITE]),
+    help="Whether recipients must agree (docs/consent.md); `site`: as tracking.consent says.",
+)
 with_sticky = with_toggle("sticky", "A mail's own choice becomes the default of the next.")
 
 
@@ -52,6 +67,7 @@ def sender() -> None:
 
 
 sender.add_command(device)
+sender.add_command(key)
 
 
 @sender.command()
@@ -59,6 +75,8 @@ sender.add_command(device)
 @with_addresses
 @with_opens
 @with_clicks
+@with_copies
+@with_consent
 @with_password
 @with_settings
 def add(
@@ -67,6 +85,8 @@ def add(
     addresses: Sequence[str],
     opens: bool | None,
     clicks: bool | None,
+    per_recipient: bool | None,
+    consent: Mode | Literal["site"] | None,
     from_stdin: bool,
     generate: bool,
 ) -> None:
@@ -81,6 +101,8 @@ def add(
             addresses or (login,),
             opens=tracking.opens if opens is None else opens,
             clicks=tracking.clicks if clicks is None else clicks,
+            per_recipient=tracking.per_recipient if per_recipient is None else per_recipient,
+            consent=None if consent == SITE else consent,
         ),
     )
     click.echo(f"Added {added.login}, who may send as {', '.join(added.addresses)}.")
@@ -91,11 +113,14 @@ def add(
 @with_settings
 def list_senders(settings: Settings) -> None:
     """List all senders."""
-    rows: list[tuple[str, ...]] = [("LOGIN", "OPENS", "CLICKS", "STICKY", "STATE", "ADDRESSES")]
+    titles = ("LOGIN", "OPENS", "CLICKS", "STICKY", "COPIES", "CONSENT", "STATE", "ADDRESSES")
+    rows: list[tuple[str, ...]] = [titles]
     for each in use_senders(settings, Senders.list):
         toggles = ("on" if toggle else "off" for toggle in (each.opens, each.clicks, each.sticky))
+        copies = "per-recipient" if each.per_recipient else "shared"
         state = "enabled" if each.enabled else "disabled"
-        rows.append((each.login, *toggles, state, " ".join(each.addresses)))
+        consent = each.consent or SITE
+        rows.append((each.login, *toggles, copies, consent, state, " ".join(each.addresses)))
     show_table(rows)
 
 
@@ -104,7 +129,9 @@ def list_senders(settings: Settings) -> None:
 @with_addresses
 @with_opens
 @with_clicks
+@with_copies
 @with_sticky
+@with_consent
 @click.option("--enable/--disable", "enabled", default=None, help="May send and sign in at all.")
 @with_settings
 def set_sender(
@@ -112,10 +139,11 @@ def set_sender(
     login: str,
     addresses: Sequence[str],
     enabled: bool | None,
+    consent: Mode | Literal["site"] | None,
     **toggles: bool | None,
 ) -> None:
     """Change a sender: what is given is set, all else stays. --address replaces all addresses."""
-    if not addresses and enabled is None and all(each is None for each in toggles.values()):
+    if not addresses and all(each is None for each in (enabled, consent, *toggles.values())):
         raise click.UsageError("nothing to set: give at least one option")
 
     async def change(senders: Senders) -> None:
@@ -124,6 +152,8 @@ def set_sender(
             await senders.set_addresses(found.id, addresses)
         if enabled is not None:
             await senders.set_enabled(found.id, enabled)
+        if consent is not None:
+            await senders.set_consent(found.id, None if consent == SITE else consent)
         await senders.set_tracking(found.id, **toggles)
 
     use_senders(settings, change)

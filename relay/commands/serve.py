@@ -1,23 +1,27 @@
 """`letterbell serve`: runs the relay and the collector until told to stop."""
 
 import os
+from functools import partial
+from pathlib import Path
 
 import click
 
 from relay import log
 from relay.activation import ActivationError, inherited
 from relay.commands.loop import run
-from relay.commands.options import with_settings
+from relay.commands.options import with_config
+from relay.config import load
 from relay.descriptors import raise_limit
 from relay.memory import return_large_blocks
 from relay.serve import serve as run_site
-from relay.settings import Settings
 
 
 @click.command()
-@with_settings
-def serve(settings: Settings) -> None:
-    """Run the relay and the collector until SIGTERM or SIGINT; SIGHUP renews the certificate."""
+@with_config
+def serve(config: Path) -> None:
+    """Run the relay and the collector until SIGTERM or SIGINT; SIGHUP reads what may change while
+    they run again: the certificate, [delivery]'s times."""
+    settings = load(config)
     told = settings.log
     log.configure(level=told.level, form=told.format, addresses=told.addresses)
     raise_limit()
@@ -26,4 +30,4 @@ def serve(settings: Settings) -> None:
         sockets = inherited(os.environ)
     except ActivationError as error:
         raise click.ClickException(f"a socket that was handed over: {error}") from None
-    run(run_site(settings, sockets))
+    run(run_site(settings, sockets, reread=partial(load, config)))

@@ -13,11 +13,13 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
 from collector.app import build_runner
+from collector.presence import Presence
 from collector.tokens import Key
 from relay.auth import Accounts, Auth
 from relay.connections import Connections
@@ -29,15 +31,24 @@ from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.networks import Networks
+from relay.sealing import Seal
 from relay.service import Door, Service, Submission
 from relay.site import Site, open_site
-from relay.upstream import UpstreamHost
+from relay.spool import Spool
+from relay.upstream import UpstreamHost, UpstreamRoute
 
 HOST = "127.0.0.1"
 HOSTNAME = "demo.letterbell.example"
 DRAIN_SECONDS = 2.0
 
 Echo = Callable[[str], object]
+
+
+class Unseen(Presence):
+    """One browser plays both ends here, so that its session tells nothing of who reads."""
+
+    def owner(self, token: str) -> int | None:
+        return None
 
 
 async def run_demo(*, smtp_port: int = 1587, http_port: int = 8025, echo: Echo = print) -> None:
@@ -59,14 +70,21 @@ async def open_demo(*, smtp_port: int, http_port: int, echo: Echo = print) -> As
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="letterbell-demo-"))
         http = stack.enter_context(contextlib.closing(_bind(http_port, echo)))
         demo = Demo(http_port=http.getsockname()[1], inbox=Inbox())
+        keys = [Key(0, secrets.token_bytes(32))]
+        spool = await asyncio.to_thread(
+            partial(Spool.open, Path(folder) / "spool", min_free=0, sealer=Seal(keys))
+        )
+        stack.callback(spool.close)
         site = await stack.enter_async_context(
             open_site(
                 store_url=f"sqlite:///{folder}/letterbell.db",
-                keys=[Key(0, secrets.token_bytes(32))],
-                upstream=await _open_inbox(stack, demo.inbox),
+                keys=keys,
+                routes=[await _open_inbox(stack, demo.inbox)],
                 drafts=Drafts(Path(folder), floor=0),
                 hostname=HOSTNAME,
                 public_url=demo.public_url,
+                presence=Unseen(),
+                spool=spool,
                 # Who tries the demo clicks fast; elsewhere that is the mark of a scanner.
                 early_click=0,
             )
@@ -91,11 +109,11 @@ def _bind(port: int, echo: Echo) -> socket.socket:
     return bound
 
 
-async def _open_inbox(stack: AsyncExitStack, inbox: Inbox) -> UpstreamHost:
+async def _open_inbox(stack: AsyncExitStack, inbox: Inbox) -> UpstreamRoute:
     server = await asyncio.get_running_loop().create_server(inbox.server, HOST, 0)
     stack.callback(server.close)
     port = server.sockets[0].getsockname()[1]
-    return UpstreamHost(host=HOST, port=port, hostname=HOSTNAME, tls="none")
+    return UpstreamRoute.to(UpstreamHost(host=HOST, port=port, hostname=HOSTNAME, tls="none"))
 
 
 async def _open_collector(stack: AsyncExitStack, site: Site, http: socket.socket) -> None:
