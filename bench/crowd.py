@@ -16,18 +16,17 @@ from pathlib import Path
 import load
 import newsletter
 import uvloop
+from processes import cpu_seconds, rss_mib
 from running import (
+    CROWDED,
     PASSWORD,
     TRACKED,
     UNTRACKED,
-    cpu_seconds,
     free_ports,
     relay,
-    rss_mib,
     sink,
 )
 
-LIMITS = "max_connections = 5000\nmax_connections_per_address = 5000"
 ENVELOPE = b"MAIL FROM:<ana@example.com>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
 PIECE, EACH = b"a line that comes slowly\r\n" * 4, 0.1  # octets, and seconds from one to the next
 
@@ -38,7 +37,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="letterbell-bench-") as folder,
         sink(ports[0]),
-        relay(Path(folder), ports, limits=LIMITS) as pid,
+        relay(Path(folder), ports, limits=CROWDED) as pid,
     ):
         print("| mail | idle | trickling | mails/s | CPU ms/mail | p50 ms | p99 ms | RSS MiB |")
         print("|---|---|---|---|---|---|---|---|")

@@ -17,6 +17,7 @@ class Load:
     port: int
     content: bytes
     login: tuple[str, str] | None = None
+    recipients: int = 1
     connections: int = 20
     mails: int = 2000
     warm_up: int = 200
@@ -107,13 +108,14 @@ async def connect(load: Load) -> Client:
 
 async def _send(clients: list[Client], load: Load, mails: int, result: Result) -> None:
     remaining = iter(range(mails))
-    envelope = b"MAIL FROM:<ana@example.com>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n"
+    recipients = (b"RCPT TO:<bob%d@example.org>\r\n" % each for each in range(load.recipients))
+    envelope = b"MAIL FROM:<ana@example.com>\r\n%bDATA\r\n" % b"".join(recipients)
     body = load.content + b".\r\n"
 
     async def work(client: Client) -> None:
         for _ in remaining:
             began = time.perf_counter()
-            await client.ask(envelope, 3, b"354")
+            await client.ask(envelope, load.recipients + 2, b"354")
             await client.ask(body, 1, b"250")
             result.latencies.append(time.perf_counter() - began)
 

@@ -16,14 +16,13 @@ from pathlib import Path
 import load
 import newsletter
 import uvloop
+from processes import cpu_seconds, rss_mib
 from running import (
     PASSWORD,
     TRACKED,
     UNTRACKED,
-    cpu_seconds,
     free_ports,
     relay,
-    rss_mib,
     sink,
 )
 

@@ -6,22 +6,22 @@ alternate, medians are told, and what counts is the ratio of one run: see README
 
 import argparse
 import os
-import statistics
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import load
 import newsletter
-import uvloop
+from comparison import compare
+from processes import rss_mib
+from rounds import Round, measure
 from running import (
+    EACH,
     PASSWORD,
     TRACKED,
     UNTRACKED,
-    cpu_seconds,
     free_ports,
     relay,
-    rss_mib,
     sink,
 )
 
@@ -33,6 +33,7 @@ class Case:
     name: str
     content: bytes
     login: str
+    recipients: int = 1
 
 
 CASES = (
@@ -40,21 +41,21 @@ CASES = (
     Case("the same, quoted-printable", newsletter.newsletter("quoted-printable"), TRACKED),
     Case("the same, tracking off", newsletter.newsletter(), UNTRACKED),
     Case("text 4 kB, tracking on", newsletter.text(), TRACKED),
+    Case("newsletter, 10 recipients share it", newsletter.newsletter(), TRACKED, 10),
+    Case("newsletter, a copy for each of 10", newsletter.newsletter(), EACH, 10),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One measurement: the load's result, and what the relay spent on it."""
-
-    rate: float
-    p50: float
-    p99: float
-    cpu_ms: float = 0.0
 
 
 def main() -> None:
     options = read_options()
+    if options.peers:
+        compare(options)
+    else:
+        compare_ways(options)
+
+
+def compare_ways(options: argparse.Namespace) -> None:
+    """Straight to the sink, and through the relay."""
     ports = free_ports(3)
     with (
         tempfile.TemporaryDirectory(prefix="letterbell-bench-") as folder,
@@ -69,52 +70,36 @@ def main() -> None:
         )
         print("|---|---|---|---|---|---|---|")
         for case in CASES:
-            print(measure(case, options, ports, pid), flush=True)
+            print(measure_case(case, options, ports, pid), flush=True)
         print(f"\nRSS of the relay: {rss_mib(pid, 'RSS')} MiB, at most {rss_mib(pid, 'HWM')} MiB")
 
 
-def measure(case: Case, options: argparse.Namespace, ports: list[int], pid: int) -> str:
+def measure_case(case: Case, options: argparse.Namespace, ports: list[int], pid: int) -> str:
     """Both ways in turn, round by round; the case's line of the table."""
     straight, relayed = [], []
     for _ in range(options.rounds):
-        straight.append(send(case, options, ports[0], None, None))
-        relayed.append(send(case, options, ports[1], (case.login, PASSWORD), pid))
-    ceiling = statistics.median(each.rate for each in straight)
-    rate, p50, p99, cpu = (
-        statistics.median(getattr(each, name) for each in relayed)
-        for name in ("rate", "p50", "p99", "cpu_ms")
-    )
+        task = load.Load(
+            port=ports[0],
+            content=case.content,
+            recipients=case.recipients,
+            connections=options.connections,
+            mails=options.mails * 5,
+            warm_up=options.mails // 2,
+        )
+        straight.append(measure(task, sink=ports[0]))
+        task = replace(
+            task,
+            port=ports[1],
+            login=(case.login, PASSWORD),
+            mails=options.mails,
+            warm_up=options.mails // 10,
+        )
+        relayed.append(measure(task, sink=ports[0], pid=pid))
+    ceiling, ours = Round.median(straight).rate, Round.median(relayed)
     return (
-        f"| {case.name} | {ceiling:,.0f} | {rate:,.0f} | {rate / ceiling:.1%} | {cpu:.2f} "
-        f"| {p50:.1f} | {p99:.1f} |"
+        f"| {case.name} | {ceiling:,.0f} | {ours.rate:,.0f} | {ours.rate / ceiling:.1%} "
+        f"| {ours.cpu_ms:.2f} | {ours.p50:.1f} | {ours.p99:.1f} |"
     )
-
-
-def send(
-    case: Case,
-    options: argparse.Namespace,
-    port: int,
-    login: tuple[str, str] | None,
-    pid: int | None,
-) -> Round:
-    spent = 0.0
-
-    def warmed_up() -> None:
-        nonlocal spent
-        spent = -cpu_seconds(pid) if pid else 0.0
-
-    mails = options.mails if pid else options.mails * 5
-    task = load.Load(
-        port=port,
-        content=case.content,
-        login=login,
-        connections=options.connections,
-        mails=mails,
-        warm_up=mails // 10,
-    )
-    result = uvloop.run(load.run(task, warmed_up=warmed_up))
-    spent += cpu_seconds(pid) if pid else 0.0
-    return Round(result.rate, result.percentile(0.5), result.percentile(0.99), spent * 1000 / mails)
 
 
 def read_options() -> argparse.Namespace:
@@ -122,6 +107,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=20)
     parser.add_argument("--mails", type=int, default=2000, help="relayed mails a round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--peers", action="store_true", help="beside Haraka, Postfix, and node's smtp-server"
+    )
     return parser.parse_args()
 
 

@@ -59,6 +59,9 @@ class Mint:
     def pixel(self) -> str:
         return "https://t.example.com/o/" + "x" * 43
 
+    def notice(self) -> str:
+        return "https://t.example.com/p/" + "x" * 43
+
 
 MINT = Mint()
 

@@ -1,19 +1,19 @@
 """What is measured: a sink, and `letterbell serve` with a store and senders of its own."""
 
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
 PASSWORD = "correct horse battery"
-TRACKED, UNTRACKED = "tracked@example.com", "untracked@example.com"
-TICKS = os.sysconf("SC_CLK_TCK")
+# Senders, and what they were added with.
+TRACKED, UNTRACKED, EACH = "tracked@example.com", "untracked@example.com", "each@example.com"
+SENDERS = {TRACKED: [], UNTRACKED: ["--no-opens", "--no-clicks"], EACH: ["--per-recipient"]}
+COMMAND = [sys.executable, "-m", "relay"]
 
 CONFIG = """
 [smtp]
@@ -22,7 +22,7 @@ CONFIG = """
 port = {smtp}
 allow_plain_auth = true
 [upstream]
-host = "127.0.0.1"
+host = "{host}"
 port = {sink}
 tls = "none"
 connections = {connections}
@@ -34,13 +34,30 @@ keys = ["1:{key}"]
 [log]
 format = "json"
 """
+# Lines of [smtp] for more connections than one machine has mostly.
+CROWDED = "max_connections = 5000\nmax_connections_per_address = 5000"
+SPOOLED = """
+from relay import cli, delivery
+delivery.MAX_INLINE_COPIES = 0
+cli.main()
+"""
 
 
 @contextmanager
-def sink(port: int) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, HERE / "sink.py", str(port)])
+def sink(
+    port: int,
+    *,
+    address: str = "127.0.0.1",
+    pipelining: bool = True,
+    within: Sequence[str] = (),
+) -> Iterator[None]:
+    """A sink; `within` are words before its command, such as those of another network."""
+    options = ["--address", address, *([] if pipelining else ["--no-pipelining"])]
+    process = subprocess.Popen(
+        [*within, sys.executable, str(HERE / "sink.py"), str(port), *options]
+    )
     try:
-        wait_for(port)
+        wait_for(port, address)
         yield
     finally:
         process.kill()
@@ -49,16 +66,40 @@ def sink(port: int) -> Iterator[None]:
 
 @contextmanager
 def relay(
-    folder: Path, ports: list[int], *, connections: int = 10, limits: str = ""
+    folder: Path,
+    ports: list[int],
+    *,
+    connections: int = 10,
+    limits: str = "",
+    spooled: bool = False,
+    upstream: str = "127.0.0.1",
 ) -> Iterator[int]:
     """A relay at the last two of three ports (SMTP, HTTP), its sink at the first; its process id.
 
-    `connections` go upstream at most, `limits` are lines of [smtp].
+    `connections` go upstream at most, `limits` are lines of [smtp], `upstream` is where the sink
+    is. With `spooled` each mail goes as one of many copies does: to the disk first, to upstream
+    once its client has its answer.
     """
+    config = write_config(folder, ports, connections=connections, limits=limits, upstream=upstream)
+    add_senders(config)
+    command = [sys.executable, "-c", SPOOLED] if spooled else COMMAND
+    with started([*command, "serve", "--config", config], ports[1], folder / "log") as pid:
+        yield pid
+
+
+def write_config(
+    folder: Path,
+    ports: list[int],
+    *,
+    connections: int = 10,
+    limits: str = "",
+    upstream: str = "127.0.0.1",
+) -> Path:
     config = folder / "letterbell.toml"
     config.touch(0o600)
     config.write_text(
         CONFIG.format(
+            host=upstream,
             sink=ports[0],
             smtp=ports[1],
             http=ports[2],
@@ -67,38 +108,39 @@ def relay(
             limits=limits,
         )
     )
-    command = [sys.executable, "-m", "relay"]
-    for login, toggles in ((TRACKED, []), (UNTRACKED, ["--no-opens", "--no-clicks"])):
+    return config
+
+
+def add_senders(config: Path) -> None:
+    for login, toggles in SENDERS.items():
         add = ["sender", "add", login, "--address", "ana@example.com", "--password-stdin"]
         subprocess.run(
-            [*command, *add, *toggles, "--config", str(config)],
+            [*COMMAND, *add, *toggles, "--config", str(config)],
             input=PASSWORD + "\n",
             text=True,
             check=True,
             stdout=subprocess.DEVNULL,
         )
-    with (folder / "log").open("w") as log:
-        serve = [*command, "serve", "--config", str(config)]
-        process = subprocess.Popen(serve, stderr=log)
+
+
+@contextmanager
+def serving(config: Path, port: int) -> Iterator[int]:
+    """`letterbell serve` from when it listens on the port; its process id. Its log: beside."""
+    with started([*COMMAND, "serve", "--config", config], port, config.parent / "log") as pid:
+        yield pid
+
+
+@contextmanager
+def started(command: Sequence[object], port: int, log: Path) -> Iterator[int]:
+    """A server's process id, once it listens; what it prints goes to a file."""
+    with log.open("w") as lines:
+        process = subprocess.Popen([*map(str, command)], stdout=lines, stderr=lines)
         try:
-            wait_for(ports[1])
+            wait_for(port)
             yield process.pid
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
             process.wait(60)
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def rss_mib(pid: int, which: str) -> int:
-    """A process's memory: "RSS" now, "HWM" at its highest."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    [line] = [line for line in status.splitlines() if line.startswith(f"Vm{which}:")]
-    return int(line.split()[1]) // 1024
 
 
 def free_ports(count: int) -> list[int]:
@@ -109,12 +151,12 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_for(port: int) -> None:
+def wait_for(port: int, address: str = "127.0.0.1") -> None:
     for _ in range(200):
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
+            socket.create_connection((address, port)).close()
         except OSError:
             time.sleep(0.1)
         else:
             return
-    sys.exit(f"nothing listens on port {port}")
+    sys.exit(f"nothing listens on {address} port {port}")
