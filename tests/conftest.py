@@ -10,11 +10,17 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 # A property is true or not, however busy the machine is.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# As the relay logs: where `rich` is installed, structlog's own default prints all local variables.
+*PREPARE, _ = structlog.get_config()["processors"]
+PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*PREPARE, PLAIN])
 
 ROOT = Path(__file__).parents[1]
 SYSTEM = ROOT / "build" / "system"
@@ -41,6 +47,17 @@ def require_node_module() -> Callable[[str], Path]:
     def require(name: str) -> Path:
         folder = SYSTEM / "node_modules" / name
         return folder if folder.is_dir() else Path(_miss(f"the node package {name}"))
+
+    return require
+
+
+@pytest.fixture(scope="session")
+def require_tree() -> Callable[[str], Path]:
+    """`require_tree("postfix")` is the folder that Debian's package of it was unpacked in."""
+
+    def require(name: str) -> Path:
+        folder = SYSTEM / name
+        return folder if folder.is_dir() else Path(_miss(name))
 
     return require
 

@@ -20,12 +20,15 @@ from lxml import etree
 from mails import OWN_HOST, Mint
 
 from rewriter import Part, Plan, Rewritten, Tracking, Untouched, plan, rewrite
+from rewriter.footer import compose
 from rewriter.mime import read_structure
 from rewriter.plan import PIXEL, Document
 
 TAIL = "aW52YXJpYW50"  # a message that holds it already proves nothing
 MINT = Mint(tail=TAIL)
 IMAGE = PIXEL.format(MINT.pixel()).encode()
+FOOTER = "Tracked. {Say no} here"
+FOOTED = compose(FOOTER).format(MINT.notice()).encode()
 CLICK = re.compile(f"https://{OWN_HOST}/c/([0-9]+)-{TAIL}".encode())
 IDENTITY = ("7bit", "8bit", "binary")
 LIMITS = {"quoted-printable": 76, "base64": 76} | dict.fromkeys(IDENTITY, 998)
@@ -46,6 +49,9 @@ class Ours:
 
     def is_pixel(self, url: str) -> bool:
         return url == MINT.pixel()
+
+    def is_notice(self, url: str) -> bool:
+        return url == MINT.notice()
 
 
 def check(raw: bytes, tracking: Tracking) -> Rewritten | Untouched:
@@ -83,6 +89,9 @@ def check_told(result: Rewritten, tracking: Tracking) -> None:
             told = [link.ordinal for link in result.links if link.part == part.number]
             assert sorted(int(each) for each in CLICK.findall(text)) == told
             assert text.count(IMAGE) == (part.number == result.pixel)
+    texts = [decode(result.message, part) for part in parts_of(result.message)]
+    tracked = bool(result.pixel or result.links)
+    assert sum(each.count(FOOTED) for each in texts) == (tracked and bool(tracking.footer))
     assert all(isinstance(link.label, str) for link in result.links)
 
 
@@ -155,16 +164,16 @@ def walk(was: bytes, now: bytes, document: Document) -> None:
         copy(after)
         return False
 
-    def place_pixel() -> None:
-        copy(document.pixel or 0)
-        alone = newline and now.startswith(newline + IMAGE, came)
-        change(at, newline + IMAGE + newline if newline and alone else IMAGE)
+    def place_block() -> None:
+        place, html = blocks.pop(0)
+        copy(place)
+        alone = newline and now.startswith(newline + html, came)
+        change(at, newline + html + newline if newline and alone else html)
 
-    pixel = document.pixel
+    blocks = blocks_of(document)
     for slot in document.slots:
-        if pixel is not None and pixel <= slot.start:
-            place_pixel()
-            pixel = None
+        while blocks and blocks[0][0] <= slot.start:
+            place_block()
         broken = False
         if slot.name is not None:
             space = was[slot.name - 1 : slot.name] in (b" ", b"\t")
@@ -179,10 +188,18 @@ def walk(was: bytes, now: bytes, document: Document) -> None:
             quote = was[slot.end : slot.end + 1] in (b'"', b"'")
             end = slot.end + quote
             assert break_line(end, end + (was[end : end + 1] in (b" ", b"\t")))
-    if pixel is not None:
-        place_pixel()
+    while blocks:
+        place_block()
     copy(len(was))
     assert came == len(now), "something was added at the end"
+
+
+def blocks_of(document: Document) -> list[tuple[int, bytes]]:
+    """What is put in, in order, and where; one block where footer and pixel have one place."""
+    if document.footer is not None and document.footer == document.pixel:
+        return [(document.footer, FOOTED + IMAGE)]
+    places = ((document.footer, FOOTED), (document.pixel, IMAGE))
+    return sorted((place, html) for place, html in places if place is not None)
 
 
 def check_tree(was: bytes, now: bytes, result: Rewritten) -> None:
@@ -190,7 +207,7 @@ def check_tree(was: bytes, now: bytes, result: Rewritten) -> None:
     if b"\x1b" in was or b"\x0e" in was:  # runs of another charset, which the view cannot mask
         return
     befores = list(elements(was))
-    afters = [each for each in elements(now) if each.get("src") != MINT.pixel()]
+    afters = [each for each in elements(now) if not is_put_in(each)]
     assert [shape(each) for each in befores] == [shape(each) for each in afters], "tree"
     for before, after in zip(befores, afters, strict=True):
         old, new = before.get("href") or "", after.get("href") or ""
@@ -199,6 +216,12 @@ def check_tree(was: bytes, now: bytes, result: Rewritten) -> None:
             assert "\x7f" in old or normalise(old) == target, "leads elsewhere"
         else:
             assert old == new or old.lower().replace("+notrack", "", 1) == new.lower()
+
+
+def is_put_in(element: etree._Element) -> bool:
+    """Whether it is the pixel, the footer, or the footer's link."""
+    footer = element.get("data-letterbell") == "footer"
+    return footer or MINT.pixel() == element.get("src") or MINT.notice() == element.get("href")
 
 
 def check_second_pass(result: Rewritten, tracking: Tracking) -> None:
@@ -214,7 +237,7 @@ def check_second_pass(result: Rewritten, tracking: Tracking) -> None:
 def check_way_home(result: Rewritten, tracking: Tracking) -> None:
     """With tracking off every link of ours is restored to its target, and the pixel goes."""
     own = Ours({MINT.click(b"", link.ordinal): link.target for link in result.links})
-    off = replace(tracking, opens=False, clicks=False, max_html=2_000_000)
+    off = replace(tracking, opens=False, clicks=False, max_html=2_000_000, footer="")
     home = rewrite(result.message, tracking=off, links=Mint(), own=own)
     unread = any(part.rule == "text too large" for part in result.parts)
     grown = any(skipped.rule == "line too long" for skipped in home.skipped)
@@ -223,7 +246,8 @@ def check_way_home(result: Rewritten, tracking: Tracking) -> None:
     assert isinstance(home, Rewritten), home
     found = [restored.target for restored in home.restored if restored.target is not None]
     assert found == [link.target for link in result.links]
-    assert len(home.restored) - len(found) == (result.pixel is not None)
+    put_in = (result.pixel is not None) + bool(tracking.footer)
+    assert len(home.restored) - len(found) == put_in
     assert TAIL.encode() not in b"".join(decode(home.message, part) for part in home.parts)
 
 

@@ -28,6 +28,9 @@ class Mint:
     def pixel(self) -> str:
         return f"https://{self.host}/o/{self.tail}"
 
+    def notice(self) -> str:
+        return f"https://{self.host}/p/{self.tail}"
+
 
 def encode(html: bytes, encoding: str) -> bytes:
     """A body in a transfer encoding, its lines ended by CRLF."""

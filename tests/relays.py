@@ -22,28 +22,41 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult
 from aiosmtpd.smtp import Envelope as SinkEnvelope
 
+from collector.consents import Consents
 from collector.feed import Feed
 from collector.senders import Sender, Senders
 from collector.stats import MessageRow, Stats
 from collector.store import Store
 from collector.tokens import Key, Tokens
+from relay.alarms import Alarms
 from relay.auth import Accounts, Auth, Authority
 from relay.connections import Connections
+from relay.custody import Clock, Custody
+from relay.delivery import Delivery
 from relay.drafts import Drafts
 from relay.guard import Guard
 from relay.listener import bind, listen
 from relay.networks import Network, Networks
 from relay.pipeline import Pipeline
+from relay.queue import Queue
 from relay.rates import Rates
+from relay.records import Records
+from relay.reports import Reports
 from relay.rewriting import Rewriting
+from relay.schedule import Pace
+from relay.sealing import Seal
 from relay.service import Door, Service, Submission
+from relay.signing import Signing
+from relay.spool import Spool
 from relay.tls import Tls
-from relay.upstream import UpstreamHost
+from relay.upstream import UpstreamHost, UpstreamRoute
 from relay.upstreams import Upstreams
 
 PASSWORD = "correct horse"
 HOSTNAME = "relay.example.com"
 PUBLIC_URL = "https://t.example.com"
+PACE = Pace()
+UNSIGNED = Signing()
 TOKENS = Tokens([Key(1, b"k" * 32)])
 ADDRESSES = ("ana@example.com", "*@ana.example")
 PATIENCE = 20.0  # how long a test waits for what must come; never measured
@@ -135,8 +148,8 @@ class Sink:
 
 
 class Script:
-    """An upstream that says what it is told: for each command's first word a reply, or None to
-    hang up. "." stands for the end of the message, "" for the greeting."""
+    """An upstream that says what it is told: for each command's first word a reply, None to
+    hang up, "" to say nothing. "." stands for the end of the message, "" for the greeting."""
 
     OFFERS = "250-script\r\n250-PIPELINING\r\n250-DSN\r\n250 8BITMIME"
 
@@ -175,9 +188,13 @@ class Script:
             try:
                 yield self
             finally:
-                for writer in self._open.values():
-                    writer.transport.abort()
+                self.hang_up()
                 await asyncio.gather(*self._open)
+
+    def hang_up(self) -> None:
+        """Ends every session, whatever it is at."""
+        for writer in self._open.values():
+            writer.transport.abort()
 
     async def _session(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
@@ -218,7 +235,7 @@ class Script:
         replies = self.replies.get(verb, ["500 what"])
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         self._last = reply or ""
-        if reply is not None:
+        if reply:
             writer.write(reply.encode("utf-8", "surrogateescape") + b"\r\n")
         return reply is not None
 
@@ -294,6 +311,7 @@ class Relay:
 
     store: Store
     senders: Senders
+    consents: Consents
     ana: Sender
     service: Service
     upstreams: Upstreams
@@ -335,25 +353,53 @@ async def running_relay(
     rewriting: dict[str, Any] | None = None,
     show_client: bool = False,
     rates: Rates | None = None,
+    delivery: dict[str, Any] | None = None,
+    signing: Signing = UNSIGNED,
+    pace: Pace = PACE,
     **limits: Any,
 ) -> AsyncIterator[Relay]:
     """The relay with one listener a door; the door "plain" takes logins without TLS."""
     shutil.copy(template, folder / "letterbell.db")
     store = await Store.open(f"sqlite:///{folder / 'letterbell.db'}")
-    senders = Senders(store)
+    senders, consents = Senders(store), Consents(store)
     ana = await senders.find("ana")
     assert ana
     drafts = Drafts(folder)
     host = UpstreamHost(host="127.0.0.1", port=upstream_port, hostname=HOSTNAME, tls="none")
-    upstreams = Upstreams(replace(host, **(upstream or {})))
+    upstreams = Upstreams([UpstreamRoute.to(replace(host, **(upstream or {})))])
+    feed = Feed()
+    records = Records(store, feed)
+    alarms = Alarms()
+    spool = Spool.open(folder / "spool", min_free=0, sealer=Seal([Key(id=1, secret=b"k" * 32)]))
+    makes = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, drafts=drafts, **(rewriting or {}))
+    reports = Reports(rewriting=makes, signing=signing, hostname=HOSTNAME, lifetime=pace.lifetime)
+    custody = Custody(
+        spool=spool,
+        reporter=reports,
+        record=records.note,
+        pace=pace,
+        clock=Clock(),
+    )
+    queue = Queue(spool=spool, lane_of=upstreams.lane, custody=custody, alarms=alarms)
+    leaving = Delivery(
+        upstreams=upstreams,
+        spool=spool,
+        queue=queue,
+        alarms=alarms,
+        pace=pace,
+        record=records.post,
+        reporter=reports,
+        **(delivery or {}),
+    )
     pipeline = Pipeline(
         store=store,
         senders=senders,
-        rewriting=Rewriting(
-            tokens=TOKENS, public_url=PUBLIC_URL, drafts=drafts, **(rewriting or {})
-        ),
-        upstreams=upstreams,
-        feed=Feed(),
+        consents=consents,
+        rewriting=makes,
+        signing=signing,
+        delivery=leaving,
+        feed=feed,
+        alarms=alarms,
         hostname=HOSTNAME,
         show_client=show_client,
     )
@@ -368,14 +414,18 @@ async def running_relay(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         stack.callback(senders.close)
-        stack.push_async_callback(upstreams.close)
+        stack.callback(upstreams.close)
+        stack.callback(spool.close)
+        running = asyncio.create_task(queue.run())
+        stack.push_async_callback(asyncio.wait, {running})
+        stack.push_async_callback(queue.stop, PATIENCE)
         stack.push_async_callback(service.connections.drain, PATIENCE)
         ports = {}
         for name, door in (doors or {"plain": Door(allow_plain_auth=True)}).items():
             listener = listen(bind("127.0.0.1", 0), service, door)
             stack.callback(listener.close)
             ports[name] = listener.sockets[0].getsockname()[1]
-        yield Relay(store, senders, ana, service, upstreams, ports)
+        yield Relay(store, senders, consents, ana, service, upstreams, ports)
 
 
 def server_tls(authority: trustme.CA, *names: str) -> ssl.SSLContext:

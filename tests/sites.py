@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from aiohttp.test_utils import TestServer
 
 from collector.app import build_app
+from collector.consents import Consents
 from collector.feed import Feed
 from collector.hits import Hit, store_hits
+from collector.keeping import Keeping
 from collector.recorder import Recorder
 from collector.senders import Sender, Senders
 from collector.stats import Stats
@@ -22,6 +25,8 @@ from collector.verdict import Verdict
 from rewriter import read_label
 
 SENT_MS = 1_700_000_000_000
+WHOLE = Keeping(agents="full")
+TOKENS = Tokens([Key(0, bytes(32))])
 
 
 @dataclass(slots=True)
@@ -30,6 +35,7 @@ class Site:
 
     store: Store
     senders: Senders
+    consents: Consents
     feed: Feed
     url: str
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -44,6 +50,8 @@ class Site:
         at_ms: int = SENT_MS,
         tracked: bool = True,
         reason: str | None = None,
+        per_recipient: bool = False,
+        shared_reason: str | None = None,
     ) -> int:
         number = next(self._numbers)
         message_id = mint_message_id(at_ms + number, number)
@@ -60,6 +68,8 @@ class Site:
                 clicks=tracked,
                 links=links if tracked else (),
                 untracked_reason=reason,
+                per_recipient=per_recipient,
+                shared_reason=shared_reason,
             )
         )
         self.feed.publish(sender.id, message_id)
@@ -76,7 +86,7 @@ class Site:
     ) -> None:
         outcome = Outcome(at_ms=at_ms, state=state, reply=reply)  # type: ignore[arg-type]
         noted = asyncio.Event()
-        await self.store.record_outcome(message_id, outcome, noted.set)
+        self.store.record_outcome(message_id, outcome, noted.set)
         await noted.wait()
         self.feed.publish(sender.id, message_id)
 
@@ -91,11 +101,12 @@ class Site:
         rule: str = "browser",
         link: int | None = None,
         agent: str = "Mozilla/5.0",
+        recipient: int = 0,
     ) -> None:
         hit = Hit(
             kind=kind,
             message_id=message_id,
-            recipient=0,
+            recipient=recipient,
             link=link,
             at_ms=at_ms,
             method="GET",
@@ -104,20 +115,22 @@ class Site:
             address=None,
         )
         judged = Verdict(verdict, rule, 1.0)
-        await self.store.write(partial(store_hits, hits=[hit], judge=lambda *_: judged))
+        store = partial(store_hits, hits=[hit], judge=lambda *_: judged, keeping=WHOLE)
+        await self.store.write(store)
         self.feed.publish(sender.id, message_id)
 
 
 @asynccontextmanager
-async def open_site(folder: Path) -> AsyncIterator[Site]:
-    """The running site, its store in `folder`."""
+async def open_site(folder: Path, **told: Any) -> AsyncIterator[Site]:
+    """The running site, its store in `folder`; `told` is more for build_app."""
     store = await Store.open(f"sqlite:///{folder / 'letterbell.db'}")
-    senders, feed = Senders(store), Feed()
+    senders, consents, feed = Senders(store), Consents(store), Feed()
     recorder = Recorder(store, feed)
     app = build_app(
         store=store,
         senders=senders,
-        tokens=Tokens([Key(0, bytes(32))]),
+        consents=consents,
+        tokens=TOKENS,
         recorder=recorder,
         stats=Stats(store),
         feed=feed,
@@ -126,9 +139,10 @@ async def open_site(folder: Path) -> AsyncIterator[Site]:
         trusted_proxies=(),
         metrics_from=(),
         secure_cookies=False,
+        **told,
     )
     async with TestServer(app) as server:
-        yield Site(store, senders, feed, str(server.make_url("")).rstrip("/"))
+        yield Site(store, senders, consents, feed, str(server.make_url("")).rstrip("/"))
     await recorder.close()
     senders.close()
     await store.close()

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from collector import app
+from relay.connections import ABORT_SECONDS
 from relay.descriptors import needed
+from relay.records import NOTE_SECONDS
+from relay.serve import DRAIN_SECONDS
 from relay.settings import SECRETS, ListenSettings, SmtpSettings, UpstreamSettings
+from relay.site import STOP_SECONDS
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -73,4 +78,13 @@ def test_the_service_has_files_and_secrets_enough() -> None:
     [limit] = values("letterbell.service", "LimitNOFILE")
     assert int(limit) >= needed(connections=connections, upstream=upstream)
     credentials = {each.split(":")[0] for each in values("letterbell.service", "LoadCredential")}
-    assert credentials == {f"{table}.{key}" for table, key in SECRETS}
+    assert credentials == {"upstream.password", "tokens.keys"}
+    assert credentials <= {".".join(path) for path in SECRETS}
+
+
+def test_the_service_has_time_to_stop() -> None:
+    """What a stop waits for at most, one after the other, and what it writes meanwhile."""
+    of_mail = DRAIN_SECONDS + ABORT_SECONDS + STOP_SECONDS + NOTE_SECONDS
+    of_browsers = 2 * app.STOP_SECONDS
+    [seconds] = values("letterbell.service", "TimeoutStopSec")
+    assert int(seconds) >= of_mail + of_browsers + 20

@@ -203,6 +203,38 @@ async def test_by_keyboard_alone(demo, mailbox, open_page, tab_to) -> None:
         await tab_to(page, sticky)
 
 
+async def test_a_mail_is_stopped_by_keyboard(demo, mailbox, open_page, axe, tab_to) -> None:
+    await demo.send("Watched no longer", LETTER)
+    page = await open_page("/")
+    await page.get_by_role("link", name="Watched no longer").click()
+    await tab_to(page, page.get_by_text("Stop its tracking…"))
+    for key in ("Enter", "Tab"):
+        await page.keyboard.press(key)
+    await expect(page.get_by_role("button", name="Stop the tracking")).to_be_focused()
+    assert await axe(page) == []
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Its tracking is stopped.")).to_be_visible()
+    await expect(page.locator("#story")).to_contain_text("Tracking stopped")
+    await fetch(demo, page, "Watched no longer", "o")
+    await page.get_by_role("link", name="← All mail").click()
+    await expect(mark(page, "Watched no longer", "eye")).to_have_attribute("data-state", "off")
+
+
+async def test_a_mail_is_erased_without_scripts(demo, open_page) -> None:
+    await demo.send("To be erased", LETTER)
+    watching = await open_page("/")
+    await expect(watching.get_by_role("link", name="To be erased")).to_be_visible()
+    page = await open_page("/", java_script_enabled=False)
+    await page.get_by_role("link", name="To be erased").click()
+    button = page.get_by_role("button", name="Erase this mail")
+    await expect(button).to_be_hidden()
+    await page.get_by_text("Erase it…").click()
+    await button.click()
+    await expect(page.get_by_role("status")).to_have_text("The mail is erased.")
+    for each in (page, watching):
+        await expect(each.get_by_role("link", name="To be erased")).to_have_count(0)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", [*PAGES, "mail", "changes", "/demo/landing/plans"])
 async def test_axe_finds_nothing(demo, mailbox, open_page, axe, path: str, scheme: str) -> None:

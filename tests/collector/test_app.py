@@ -19,8 +19,11 @@ from collector import app as module
 from collector import recorder as recorder_module
 from collector.app import build_app, build_runner
 from collector.client import Networks, read_networks
+from collector.consents import Consents
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
+from collector.keeping import Keeping
+from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.schema import agent, hit
 from collector.senders import Senders
@@ -68,14 +71,20 @@ def _parse(raw: bytes, method: str) -> HTTPResponse:
 @pytest.fixture
 async def open_site(store: Store) -> AsyncIterator[Callable[..., object]]:
     """`await open_site(trusted=…, metrics_from=…)` runs one on a free port."""
-    feed = Feed()
-    senders, recorder = Senders(store), Recorder(store, feed)
+    feed, presence = Feed(), Presence()
+    senders = Senders(store)
+    recorder = Recorder(store, feed, presence=presence, keeping=Keeping(agents="full"))
     runners: list[web.AppRunner] = []
 
-    async def run(trusted: Networks = (), metrics_from: Networks = LOOPBACK) -> Site:
+    async def run(
+        trusted: Networks = (),
+        metrics_from: Networks = LOOPBACK,
+        alarms: Callable[[], dict[str, str]] = dict,
+    ) -> Site:
         app = build_app(
             store=store,
             senders=senders,
+            consents=Consents(store),
             tokens=TOKENS,
             recorder=recorder,
             stats=Stats(store),
@@ -85,6 +94,8 @@ async def open_site(store: Store) -> AsyncIterator[Callable[..., object]]:
             trusted_proxies=trusted,
             metrics_from=metrics_from,
             secure_cookies=False,
+            presence=presence,
+            alarms=alarms,
         )
         runner = build_runner(app)
         await runner.setup()
@@ -278,6 +289,26 @@ async def test_the_client_is_seen_through_trusted_proxies_only(
     assert networks == [bytes([198, 51, 100]), bytes.fromhex("20010db80001"), bytes([127, 0, 0])]
 
 
+async def test_who_is_signed_in_follows_their_own_link(
+    open_site: Callable, sent: Sent, store: Store
+) -> None:
+    """The pages tell where they are used and by which session; neither asks the store later."""
+    site, senders = await open_site(trusted=LOOPBACK), Senders(store)
+    token = await senders.open_session(sent.sender_id, 60)
+    senders.close()
+    cookie = f"Cookie: letterbell_session={token}"
+    home, away = ("X-Forwarded-For: 93.184.216.34", "X-Forwarded-For: 93.184.216.35")
+    path = click_path(b"https://e.com/", sent.message_id)
+    for header in (home, away, cookie):
+        await site.ask(path, header)
+    assert (await site.ask("/", cookie, home)).status == 200
+    await site.ask("/", "Cookie: letterbell_session=none", away)
+    for headers in ([home], [away], [cookie], [away, "Cookie: letterbell_session=none"]):
+        await site.ask(path, *headers)
+    rules = [rule for _, _, rule in await hits(store)]
+    assert rules == ["browser"] * 3 + ["self-page", "browser", "self-session", "browser"]
+
+
 async def test_robots_stay_out(site: Site) -> None:
     response = await site.ask("/robots.txt")
     assert response.read() == b"User-agent: *\nDisallow: /\n"
@@ -286,7 +317,16 @@ async def test_robots_stay_out(site: Site) -> None:
 async def test_health(site: Site) -> None:
     response = await site.ask("/health")
     assert response.status == 200
-    assert json.loads(response.read()) == {"store": "ok", "version": version("letterbell")}
+    told = {"store": "ok", "version": version("letterbell"), "alarms": {}}
+    assert json.loads(response.read()) == told
+
+
+async def test_alarms_are_for_those_who_may_see_metrics(open_site: Callable) -> None:
+    alarms = {"spool": "the disk is full"}
+    near = await open_site(alarms=lambda: alarms)
+    assert json.loads((await near.ask("/health")).read())["alarms"] == alarms
+    far = await open_site(alarms=lambda: alarms, metrics_from=())
+    assert "alarms" not in json.loads((await far.ask("/health")).read())
 
 
 @pytest.mark.usefixtures("impatient")

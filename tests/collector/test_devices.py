@@ -12,8 +12,8 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import Executable, text
 
-from collector import devices as module
 from collector import memory, passwords
+from collector import passes as module
 from collector.devices import Device, split_password
 from collector.errors import StoreUnavailable
 from collector.senders import Sender, SenderError, Senders, SignedIn

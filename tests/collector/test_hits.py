@@ -4,10 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 
+import hits
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from collector.hits import Hit, HitMessage, JudgedHit, store_hits
+from collector.keeping import DAY_MS, DEFAULT, Keeping
 from collector.schema import agent, hit, message
 from collector.store import Sent, Store
 from collector.verdict import Verdict
@@ -21,18 +23,8 @@ Judge = Callable[[Hit, HitMessage], Verdict]
 
 
 def make_hit(message_id: int, at_ms: int = 5_000, **changes: object) -> Hit:
-    values: dict[str, object] = {
-        "kind": "open",
-        "message_id": message_id,
-        "recipient": 0,
-        "link": None,
-        "at_ms": at_ms,
-        "method": "GET",
-        "agent": "Firefox",
-        "purpose": "",
-        "address": ip_address("203.0.113.77"),
-    }
-    return Hit(**{**values, **changes})  # type: ignore[arg-type]
+    some = {"agent": "Firefox", "address": ip_address("203.0.113.77")}
+    return hits.make_hit(message_id, at_ms, **{**some, **changes})
 
 
 def click(message_id: int, at_ms: int = 5_000, link: int = 0, **changes: object) -> Hit:
@@ -50,9 +42,12 @@ async def message_id(store: Store, make_sent: Callable[..., Sent]) -> int:
 def keep(store: Store) -> Callable[..., object]:
     """`await keep(hit, …, judge=PERSON)` stores hits that are all judged like that."""
 
-    async def run(*hits: Hit, judge: Verdict | Judge = PERSON) -> list[JudgedHit]:
+    async def run(
+        *hits: Hit, judge: Verdict | Judge = PERSON, keeping: Keeping = DEFAULT
+    ) -> list[JudgedHit]:
         decide = judge if callable(judge) else lambda hit, message: judge
-        return await store.write(partial(store_hits, hits=hits, judge=decide))
+        kept = await store.write(partial(store_hits, hits=hits, judge=decide, keeping=keeping))
+        return kept.judged
 
     return run
 
@@ -95,13 +90,65 @@ async def test_an_unknown_address_is_no_network(
     assert [row.network for row in await store.read(select(hit.c.network))] == [None]
 
 
+@pytest.mark.parametrize(
+    ("wished", "kept"),
+    [
+        ({"addresses": "none", "agents": "full"}, (None, "curl/8.5.0")),
+        ({"addresses": "truncated", "agents": "family"}, (bytes([203, 0, 113]), "curl")),
+        ({"addresses": "full", "agents": "full"}, (bytes([203, 0, 113, 77]), "curl/8.5.0")),
+    ],
+)
+async def test_it_is_reduced_once_it_is_judged(
+    store: Store, message_id: int, keep: Callable, wished: dict, kept: tuple[object, ...]
+) -> None:
+    seen: list[Hit] = []
+
+    def judge(hit: Hit, _: HitMessage) -> Verdict:
+        seen.append(hit)
+        return PERSON
+
+    made = make_hit(message_id, agent="curl/8.5.0")
+    await keep(made, judge=judge, keeping=Keeping(**wished))
+    assert seen == [made]
+    [row] = await store.read(select(hit.c.network, agent.c.text).join(agent))
+    assert tuple(row) == kept
+
+
+async def test_a_hit_that_comes_too_late_leaves_no_trace(
+    store: Store, make_sent: Callable[..., Sent], keep: Callable
+) -> None:
+    sent = make_sent()
+    await store.record_sent(sent)
+    keeping = Keeping(window=2)
+    end = sent.sent_at_ms + 2 * DAY_MS
+    judged = await keep(
+        make_hit(sent.message_id, end + 1, agent="late/1"),
+        make_hit(sent.message_id, end),
+        keeping=keeping,
+    )
+    assert [each.hit.at_ms for each in judged] == [end]
+    assert await counts(store) == (1, 1, end, end, 0, 0, None, None)
+    assert [row.text for row in await store.read(select(agent.c.text))] == ["Firefox"]
+
+
+async def test_a_burst_spares_what_has_aged_out(
+    store: Store, message_id: int, keep: Callable
+) -> None:
+    await keep(click(message_id, 1_000, link=9), click(message_id, 5_000, link=9))
+    await store.change(delete(hit), {})  # as retention.py does
+    await keep(click(message_id, 9_000, link=1), click(message_id, 9_100, link=2))
+    await keep(click(message_id, 9_200, link=3), judge=BURST)
+    # When the last of those that are left came is not known any more.
+    assert await counts(store) == (0, 0, None, None, 2, 5, 1_000, 1_000)
+
+
 async def test_agents_are_kept_once(store: Store, message_id: int, keep: Callable) -> None:
     await keep(make_hit(message_id), make_hit(message_id, agent=""), make_hit(message_id))
-    await keep(make_hit(message_id, agent="curl/8"), make_hit(message_id))
+    await keep(make_hit(message_id, agent="curl/8.5.0"), make_hit(message_id))
     texts = {row.id: row.text for row in await store.read(select(agent))}
     rows = await store.read(select(hit.c.agent_id).order_by(hit.c.id))
-    assert sorted(texts.values()) == ["", "Firefox", "curl/8"]
-    assert [texts[row.agent_id] for row in rows] == ["Firefox", "", "Firefox", "curl/8", "Firefox"]
+    assert sorted(texts.values()) == ["", "Firefox", "curl"]
+    assert [texts[row.agent_id] for row in rows] == ["Firefox", "", "Firefox", "curl", "Firefox"]
 
 
 async def test_counters_follow(store: Store, message_id: int, keep: Callable) -> None:

@@ -57,6 +57,18 @@ OLD_ROWS = """
     INSERT INTO hit VALUES (4, 7, 5, 0, 0, NULL, 0, 'browser', NULL, 3);
 """
 
+# What later schemas add to each of those rows.
+ADDED: dict[str, dict[str, object]] = {
+    "sender": {"per_recipient": 0, "consent": None},
+    "message": {
+        "per_recipient": 0,
+        "shared_reason": None,
+        "outcomes": None,
+        "stopped_at_ms": None,
+        "objected": None,
+    },
+}
+
 
 def test_all_rows_of_the_first_schema_come_along(database: Path) -> None:
     """A table that is made anew may take those that refer to it with it."""
@@ -71,7 +83,9 @@ def test_all_rows_of_the_first_schema_come_along(database: Path) -> None:
     upgrade(database)
     with sqlite3.connect(database) as connection:
         connection.row_factory = sqlite3.Row
-        assert {table: _rows(connection, table) for table in tables} == before
+        for table in tables:
+            expected = [row | ADDED.get(table, {}) for row in before[table]]
+            assert _rows(connection, table) == expected, table
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         connection.execute("PRAGMA foreign_keys = ON")

@@ -40,6 +40,9 @@ def test_whatever_is_minted_leads_home(
     click, pixel = links.click(target, ordinal), links.pixel()
     assert (own.target(click), own.is_pixel(click)) == (target, False)
     assert (own.target(pixel), own.is_pixel(pixel)) == (None, True)
+    notice = links.notice()
+    assert [own.is_notice(each) for each in (click, pixel, notice)] == [False, False, True]
+    assert (own.target(notice), own.is_pixel(notice)) == (None, False)
 
 
 @given(st.text() | st.text().map(lambda tail: f"{PUBLIC_URL}/c/{tail}"))
@@ -51,6 +54,7 @@ def test_whatever_is_minted_leads_home(
 def test_no_other_text_is_ours_and_none_raises(text: str) -> None:
     assert OWN.target(text) is None
     assert not OWN.is_pixel(text)
+    assert not OWN.is_notice(text)
 
 
 @pytest.mark.parametrize(

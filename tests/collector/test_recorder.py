@@ -13,6 +13,8 @@ from collector import recorder as module
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
 from collector.hits import Hit
+from collector.keeping import Keeping
+from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.schema import hit, message
 from collector.store import Outcome, Sent, Store
@@ -27,7 +29,10 @@ def feed() -> Feed:
 
 
 @pytest.fixture
-async def recorder(store: Store, feed: Feed) -> AsyncIterator[Recorder]:
+async def recorder(
+    store: Store, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Recorder]:
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 60.0)  # so what it has answered is committed
     made = Recorder(store, feed)
     yield made
     await made.close()
@@ -40,7 +45,7 @@ async def sent(store: Store, make_sent: Callable[..., Sent]) -> Sent:
     await store.record_sent(made)
     taken = asyncio.Event()
     outcome = Outcome(at_ms=made.sent_at_ms, state="delivered", reply="250 ok")
-    await store.record_outcome(made.message_id, outcome, taken.set)
+    store.record_outcome(made.message_id, outcome, taken.set)
     await taken.wait()
     return made
 
@@ -157,11 +162,32 @@ async def test_a_locked_store_holds_no_answer_up_and_loses_nothing(
     with locked():
         await recorder.record(make_hit(after=100))
         assert await rules(store) == []
+        assert metrics.HITS_WAITING.collect()[0].samples[0].value == 1
         later = asyncio.create_task(recorder.record(make_hit(after=200)))
         await asyncio.sleep(0)
     await later
     await recorder.close()
     assert await rules(store) == ["browser", "browser"]
+    assert metrics.HITS_WAITING.collect()[0].samples[0].value == 0
+
+
+async def test_each_answer_waits_for_its_own_time(
+    store: Store, feed: Feed, make_hit: Callable[..., Hit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(call: object) -> None:
+        raise StoreUnavailable("it is away")
+
+    monkeypatch.setattr(store, "write", fail)
+    recorder = Recorder(store, feed)
+    waiting = []
+    for seconds in (0.01, 0.05):
+        monkeypatch.setattr(module, "ANSWER_SECONDS", seconds)
+        waiting.append(asyncio.create_task(recorder.record(make_hit())))
+        await asyncio.sleep(0)
+    await waiting[0]
+    assert not waiting[1].done()
+    await waiting[1]
+    await recorder.close()
 
 
 async def test_the_buffer_is_bounded_and_losses_are_counted(
@@ -184,11 +210,13 @@ async def test_the_buffer_is_bounded_and_losses_are_counted(
 
 
 async def test_a_poisoned_group_is_dropped_and_the_next_goes_on(
-    store: Store, recorder: Recorder, make_hit: Callable[..., Hit]
+    store: Store, feed: Feed, make_hit: Callable[..., Hit]
 ) -> None:
+    recorder = Recorder(store, feed, keeping=Keeping(agents="full"))
     before = count(metrics.HITS_DROPPED)
     await recorder.record(make_hit(agent="\ud800"))  # no database takes it; tracking.py mends it
     await recorder.record(make_hit())
+    await recorder.close()
     assert await rules(store) == ["browser"]
     assert count(metrics.HITS_DROPPED) == before + 1
 
@@ -212,3 +240,21 @@ async def test_who_hangs_up_leaves_the_hit_behind(
     leaving.cancel()
     await recorder.close()
     assert await rules(store) == ["browser"]
+
+
+async def test_the_senders_own_views_are_told(
+    store: Store, feed: Feed, sent: Sent, make_hit: Callable[..., Hit]
+) -> None:
+    here, there = ip_address("93.184.216.34"), ip_address("93.184.216.35")
+    presence = Presence(now_ms=lambda: sent.sent_at_ms)
+    presence.note(sent.sender_id, here, "submission")
+    presence.note(sent.sender_id + 1, there, "page")
+    recorder = Recorder(store, feed, presence=presence)
+    await recorder.record(make_hit(after=100, address=here))
+    await recorder.record(make_hit(after=101, address=there))
+    await recorder.record(make_hit(after=102, address=there, session_of=sent.sender_id))
+    await recorder.record(make_hit(after=103, address=there, session_of=sent.sender_id + 1))
+    await recorder.close()
+    assert await rules(store) == ["self-submission", "browser", "self-session", "browser"]
+    [row] = await store.read(select(message.c.open_count, message.c.raw_open_count))
+    assert tuple(row) == (2, 4)

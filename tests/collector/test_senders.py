@@ -90,7 +90,8 @@ async def test_a_new_sender(senders: Senders, ana: Sender) -> None:
 
 async def test_the_first_toggles_can_be_chosen(senders: Senders) -> None:
     made = await senders.add("app", "right", [], opens=False, clicks=False, sticky=False)
-    assert (made.opens, made.clicks, made.sticky) == (False, False, False)
+    assert (made.opens, made.clicks, made.sticky, made.per_recipient) == (False,) * 4
+    assert (await senders.add("per", "right", [], per_recipient=True)).per_recipient
     assert await senders.find("app") == made
 
 
@@ -266,8 +267,8 @@ async def test_a_hash_that_cannot_be_renewed_still_lets_in(
 
 async def test_own_changes_show_at_once(senders: Senders, ana: Sender) -> None:
     assert await senders.current(ana.id) == ana
-    changed = await senders.set_tracking(ana.id, opens=False, sticky=False)
-    assert changed == replace(ana, opens=False, sticky=False)
+    changed = await senders.set_tracking(ana.id, opens=False, sticky=False, per_recipient=True)
+    assert changed == replace(ana, opens=False, sticky=False, per_recipient=True)
     assert await senders.current(ana.id) == changed
     assert await senders.set_tracking(ana.id) == changed
     await senders.set_addresses(ana.id, ["new@x.org"])

@@ -6,11 +6,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from collector.counts import ReaderRow, Seen
 from collector.hits import Hit, store_hits
-from collector.stats import MAX_HITS, HitRow, LinkRow, MessageRow, Stats
+from collector.schema import message
+from collector.stats import MAX_HITS, HitRow, LinkRow, MessageRow, OutcomeRow, Stats
 from collector.store import Sent, SentLink, Store
-from collector.verdict import Verdict
+from collector.verdict import UNCOUNTED, Verdict
 
 PERSON = Verdict("person", "browser", 0.7)
 SCANNER = Verdict("scanner", "safe-links", 0.9)
@@ -26,12 +29,17 @@ def keep(store: Store) -> Callable[..., object]:
     """`await keep(message_id, "click", 1, at_ms, PERSON)` stores such a hit."""
 
     async def run(
-        message_id: int, kind: str, link: int | None, at_ms: int, verdict: Verdict
+        message_id: int,
+        kind: str,
+        link: int | None,
+        at_ms: int,
+        verdict: Verdict,
+        recipient: int = 0,
     ) -> None:
         hit = Hit(
             kind=kind,
             message_id=message_id,
-            recipient=0,
+            recipient=recipient,
             link=link,
             at_ms=at_ms,
             method="GET",
@@ -100,8 +108,8 @@ async def test_one_message_in_full(
     assert [detail.row] == await stats.recent(sent.sender_id)
     assert (detail.row.open_count, detail.row.click_count, detail.row.raw_click_count) == (1, 2, 3)
     assert detail.links == (
-        LinkRow(0, "https://a.example/", "<b>A</b>", 0),
-        LinkRow(1, "https://b.example/", "B", 2),
+        LinkRow(0, "https://a.example/", "<b>A</b>"),
+        LinkRow(1, "https://b.example/", "B", Seen(2, 3, 30, 40)),
     )
     assert detail.hits == (
         HitRow(10, "open", None, "person", "browser", "Firefox"),
@@ -110,6 +118,74 @@ async def test_one_message_in_full(
         HitRow(40, "click", 1, "person", "browser", "Firefox"),
     )
     assert detail.reply == ""
+
+
+async def test_it_is_told_whose_copies_were_opened(
+    store: Store, stats: Stats, make_sent: Callable[..., Sent], keep: Callable
+) -> None:
+    people = ("b@x.org", "c@x.org", "d@x.org")
+    each = make_sent(recipients=people, per_recipient=True)
+    shared = make_sent(recipients=people, shared_reason="more than 100 recipients")
+    waiting = make_sent(recipients=people, per_recipient=True)
+    for sent in (each, shared, waiting):
+        await store.record_sent(sent)
+    for recipient in (3, 1, 3):
+        await keep(each.message_id, "open", None, 10, PERSON, recipient)
+    await keep(each.message_id, "click", 0, 20, PERSON, 3)
+    await keep(each.message_id, "open", None, 30, SCANNER, 2)
+    await keep(shared.message_id, "open", None, 10, PERSON)
+    rows = {row.message_id: row for row in await stats.recent(each.sender_id)}
+    assert {
+        key: (row.per_recipient, row.opened_by, row.clicked_by) for key, row in rows.items()
+    } == {
+        each.message_id: (True, (1, 3), (3,)),
+        shared.message_id: (False, (), ()),
+        waiting.message_id: (True, (), ()),
+    }
+    detail = await stats.message(each.sender_id, each.message_id)
+    assert detail
+    assert detail.row == rows[each.message_id]
+    assert [hit.recipient for hit in detail.hits] == [3, 1, 3, 3, 2]
+    assert detail.readers == (
+        ReaderRow(1, opens=Seen(1, 1, 10, 10)),
+        ReaderRow(2, opens=Seen(0, 1)),
+        ReaderRow(3, opens=Seen(2, 2, 10, 10), clicks=Seen(1, 1, 20, 20)),
+    )
+    told = await stats.message(each.sender_id, shared.message_id)
+    assert told
+    assert (told.shared_reason, told.outcomes) == ("more than 100 recipients", ())
+    assert told.readers == ()
+
+
+async def test_what_is_no_visit_is_in_no_count(
+    store: Store, stats: Stats, make_sent: Callable[..., Sent], keep: Callable
+) -> None:
+    """A HEAD and a prefetch: the sums on the row and those of each link leave them out alike."""
+    sent = make_sent()
+    await store.record_sent(sent)
+    for rule in sorted(UNCOUNTED):
+        await keep(sent.message_id, "click", 0, 10, Verdict("tool", rule, 0.9))
+    detail = await stats.message(sent.sender_id, sent.message_id)
+    assert detail
+    assert (detail.row.raw_click_count, detail.links[0].clicks) == (0, Seen())
+    assert len(detail.hits) == len(UNCOUNTED)
+
+
+async def test_what_became_of_each_recipient(
+    store: Store, stats: Stats, make_sent: Callable[..., Sent]
+) -> None:
+    sent = make_sent(recipients=("b@x.org", "c@x.org"))
+    await store.record_sent(sent)
+    outcomes = [[1, "delivered", "250 ok"], [2, "refused", "550 no"]]
+    await store.write(
+        lambda connection: connection.execute(update(message).values(outcomes=outcomes))
+    )
+    detail = await stats.message(sent.sender_id, sent.message_id)
+    assert detail
+    assert detail.outcomes == (
+        OutcomeRow(1, "delivered", "250 ok"),
+        OutcomeRow(2, "refused", "550 no"),
+    )
 
 
 async def test_another_senders_mail_is_not_there(
@@ -123,6 +199,8 @@ async def test_another_senders_mail_is_not_there(
     await store.record_sent(sent)
     assert await stats.message(stranger, sent.message_id) is None
     assert await stats.recent(stranger) == []
+    assert not await stats.has(stranger, sent.message_id)
+    assert await stats.has(sent.sender_id, sent.message_id)
     assert await stats.message(sent.sender_id, sent.message_id + 1) is None
 
 
@@ -142,20 +220,3 @@ async def test_of_many_hits_the_newest_are_shown(
     assert detail is not None
     assert [hit.at_ms for hit in detail.hits] == list(range(5, MAX_HITS + 5))
     assert {hit.agent for hit in detail.hits} == {""}
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT subject FROM message WHERE sender_id = 1 AND id < 9 ORDER BY id DESC LIMIT 50",
-        "SELECT at_ms FROM hit WHERE message_id = 1 ORDER BY id DESC LIMIT 1000",
-        "SELECT link, count(*) FROM hit WHERE message_id = 1 AND kind = 1 GROUP BY link",
-    ],
-)
-async def test_lists_are_read_by_an_index_without_sorting(store: Store, query: str) -> None:
-    plan = await store.write(
-        lambda connection: connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
-    )
-    steps = [row[-1] for row in plan]
-    assert steps[0].startswith("SEARCH"), steps
-    assert "USE TEMP B-TREE FOR ORDER BY" not in steps

@@ -7,12 +7,14 @@ import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event, select, text
 
 from collector import writer
+from collector.consent import Objected
 from collector.errors import StoreConflict, StoreUnavailable
 from collector.schema import message
 from collector.store import Outcome, Sent, SentLink, Store
@@ -30,24 +32,26 @@ async def stored_ids(store: Store) -> set[int]:
 def commits(store: Store) -> list[str]:
     """Grows by one with each commit."""
     seen: list[str] = []
-    event.listen(_sync_engine(store), "commit", lambda connection: seen.append("commit"))
+    event.listen(write_engine(store), "commit", lambda connection: seen.append("commit"))
     return seen
 
 
-def _sync_engine(store: Store) -> object:
-    return store._writer._engine.sync_engine
+def write_engine(store: Store) -> object:
+    return store._writer._thread.engine
 
 
 async def noted(store: Store, message_id: int, outcome: Outcome) -> None:
     """Records the outcome and waits until it is committed."""
     done = asyncio.Event()
-    await store.record_outcome(message_id, outcome, done.set)
+    store.record_outcome(message_id, outcome, done.set)
     await done.wait()
 
 
 async def test_a_message_is_stored_whole(store: Store, make_sent: MakeSent) -> None:
     links = (SentLink(0, "https://a.example/", "<b>Ä</b>"), SentLink(1, "http://b.example/", ""))
     sent = make_sent(recipients=("b@x.org", "c@x.org"), subject="Grüße", links=links, clicks=False)
+    objected = (Objected(2, "open", "refused"),)
+    sent = replace(sent, per_recipient=True, shared_reason="none", objected=objected)
     await store.record_sent(sent)
     [row] = await store.read(select(message))
     assert row._asdict() == {
@@ -73,6 +77,11 @@ async def test_a_message_is_stored_whole(store: Store, make_sent: MakeSent) -> N
         "untracked_reason": None,
         "reply": "",
         "links": [[0, "https://a.example/", "<b>Ä</b>"], [1, "http://b.example/", ""]],
+        "per_recipient": True,
+        "shared_reason": "none",
+        "outcomes": None,
+        "stopped_at_ms": None,
+        "objected": [[2, "open", "refused"]],
     }
 
 
@@ -92,7 +101,7 @@ async def test_text_that_no_database_takes_is_mended(store: Store, make_sent: Ma
     assert tuple(row) == ("ab?c", ["?@x.org"])
 
 
-@pytest.mark.parametrize("state", ["delivered", "deferred", "refused"])
+@pytest.mark.parametrize("state", ["delivered", "deferred", "refused", "queued"])
 async def test_an_outcome(store: Store, make_sent: MakeSent, state: str) -> None:
     sent = make_sent()
     await store.record_sent(sent)
@@ -124,7 +133,7 @@ async def test_an_outcome_rides_with_who_comes_next(
 ) -> None:
     first, second = make_sent(), make_sent()
     await store.record_sent(first)
-    await store.record_outcome(first.message_id, Outcome(at_ms=5, state="delivered", reply="ok"))
+    store.record_outcome(first.message_id, Outcome(at_ms=5, state="delivered", reply="ok"))
     await store.record_sent(second)
     rows = await store.read(select(message.c.state).order_by(message.c.id))
     assert [row.state for row in rows] == ["delivered", "sending"]
@@ -216,7 +225,7 @@ async def test_an_outcome_waits_for_the_lock_to_pass(
     await store.record_sent(sent)
     done = asyncio.Event()
     with locked():
-        await store.record_outcome(
+        store.record_outcome(
             sent.message_id, Outcome(at_ms=5, state="delivered", reply="ok"), done.set
         )
         with pytest.raises(StoreUnavailable):
@@ -235,7 +244,7 @@ async def test_patience_with_an_outcome_ends(
     sent = make_sent()
     await store.record_sent(sent)
     with locked():
-        await store.record_outcome(sent.message_id, Outcome(at_ms=5, state="refused", reply=""))
+        store.record_outcome(sent.message_id, Outcome(at_ms=5, state="refused", reply=""))
         with pytest.raises(StoreUnavailable):
             await store.check()
     await store.check()
@@ -255,9 +264,8 @@ async def test_a_full_disk_is_said_and_passes(name: str, store: Store, make_sent
 
 async def let_go(store: Store) -> None:
     """Closes every connection; the last one writes the log into the file."""
-    await store._writer._disconnect()
-    for each in store._engines:
-        await each.dispose()
+    await store._writer._thread.drop()
+    await store._readers.dispose()
 
 
 @contextmanager
@@ -314,15 +322,23 @@ async def test_who_gave_up_waiting_finds_nothing_stored(
     assert await stored_ids(store) == {patient.message_id}
 
 
+def leaves(task: asyncio.Task[None]) -> Callable[..., None]:
+    """In the writer's thread: has the loop cancel the task, and waits until that is done."""
+    loop = asyncio.get_running_loop()
+
+    async def cancel() -> None:
+        task.cancel()
+
+    return lambda *args: asyncio.run_coroutine_threadsafe(cancel(), loop).result(10)
+
+
 async def test_who_gives_up_within_the_transaction_is_left_out_of_it(
     store: Store, make_sent: MakeSent
 ) -> None:
     late, patient = make_sent(), make_sent()
     leaving = asyncio.create_task(store.record_sent(late))
     waiting = asyncio.create_task(store.record_sent(patient))
-    event.listen(
-        _sync_engine(store), "after_cursor_execute", lambda *args: leaving.cancel(), once=True
-    )
+    event.listen(write_engine(store), "after_cursor_execute", leaves(leaving), once=True)
     await waiting
     with pytest.raises(asyncio.CancelledError):
         await leaving
@@ -335,7 +351,7 @@ async def test_who_gives_up_during_the_commit_is_taken_out_again(
     late, patient = make_sent(), make_sent()
     leaving = asyncio.create_task(store.record_sent(late))
     waiting = asyncio.create_task(store.record_sent(patient))
-    event.listen(_sync_engine(store), "commit", lambda connection: leaving.cancel(), once=True)
+    event.listen(write_engine(store), "commit", leaves(leaving), once=True)
     await waiting
     with pytest.raises(asyncio.CancelledError):
         await leaving
@@ -359,7 +375,7 @@ async def test_closing_stores_what_waits_and_takes_no_more(
     store = await Store.open(f"sqlite:///{database}")
     sent, last = make_sent(), make_sent()
     await store.record_sent(sent)
-    await store.record_outcome(sent.message_id, Outcome(at_ms=5, state="delivered", reply="ok"))
+    store.record_outcome(sent.message_id, Outcome(at_ms=5, state="delivered", reply="ok"))
     waiting = asyncio.create_task(store.record_sent(last))
     await asyncio.sleep(0)
     await store.close()

@@ -1,15 +1,19 @@
 """A token reads back only as it was minted: by one of our keys, for that kind, in that spelling."""
 
+from base64 import urlsafe_b64decode
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.tokens import (
+    MAX_RECIPIENT,
     MAX_TARGET,
     MAX_TOKEN,
     ClickToken,
     Key,
     MessageLinks,
+    NoticeToken,
     OpenToken,
     TargetRefused,
     Tokens,
@@ -22,35 +26,74 @@ TOKENS = Tokens([KEY])
 
 message_ids = st.integers(0, 2**63 - 1)
 ordinals = st.integers(0, 0xFFFF)
+recipients = st.integers(0, MAX_RECIPIENT)
 targets = st.binary(max_size=300).map(
     lambda raw: b"https://" + bytes(0x21 + byte % 0x5E for byte in b"e" + raw)
 )
 
 
-@given(message_ids, ordinals)
+@given(message_ids, recipients)
+@example(0, MAX_RECIPIENT)
 def test_an_open_reads_back(message_id: int, recipient: int) -> None:
     token = TOKENS.mint_open(message_id, recipient)
     assert TOKENS.read_open(token) == OpenToken(message_id, recipient)
     assert set(token) <= set(ALPHABET)
 
 
-@given(message_ids, ordinals, ordinals, targets)
+@given(message_ids, recipients, ordinals, targets)
 def test_a_click_reads_back(message_id: int, recipient: int, link: int, target: bytes) -> None:
     token = TOKENS.mint_click(message_id, recipient, link, target)
     assert TOKENS.read_click(token) == ClickToken(message_id, recipient, link, target)
     assert set(token) <= set(ALPHABET)
 
 
-@given(message_ids, ordinals, targets)
-def test_a_kind_never_reads_as_the_other(message_id: int, recipient: int, target: bytes) -> None:
-    assert TOKENS.read_click(TOKENS.mint_open(message_id, recipient)) is None
-    assert TOKENS.read_open(TOKENS.mint_click(message_id, recipient, 1, target)) is None
+@given(message_ids, recipients, targets)
+def test_a_kind_never_reads_as_another(message_id: int, recipient: int, target: bytes) -> None:
+    opened = TOKENS.mint_open(message_id, recipient)
+    clicked = TOKENS.mint_click(message_id, recipient, 1, target)
+    notice = TOKENS.mint_notice(message_id, recipient)
+    assert [TOKENS.read_open(clicked), TOKENS.read_open(notice)] == [None, None]
+    assert [TOKENS.read_click(opened), TOKENS.read_click(notice)] == [None, None]
+    assert [TOKENS.read_notice(opened), TOKENS.read_notice(clicked)] == [None, None]
+
+
+@given(message_ids, recipients)
+@example(0, MAX_RECIPIENT)
+def test_a_notice_reads_back(message_id: int, recipient: int) -> None:
+    token = TOKENS.mint_notice(message_id, recipient)
+    assert TOKENS.read_notice(token) == NoticeToken(message_id, recipient)
+    assert set(token) <= set(ALPHABET)
+
+
+def number_in(token: str) -> int:
+    """The recipient as whoever gets the mail can read it."""
+    return int.from_bytes(urlsafe_b64decode(token + "==")[10:12])
+
+
+def test_nobody_reads_off_which_recipient_he_is() -> None:
+    """A message's numbers are all different, and say nothing of the order nor of how many."""
+    numbers = [number_in(TOKENS.mint_open(5, each)) for each in range(1, 101)]
+    assert len(set(numbers)) == 100
+    assert sorted(numbers) != numbers
+    assert max(numbers) > 60_000
+    first = {number_in(TOKENS.mint_open(message_id, 1)) for message_id in range(100)}
+    assert len(first) > 90
+    assert min(numbers + list(first)) > 0
+    assert number_in(TOKENS.mint_open(5)) == 0
+
+
+@given(message_ids, st.lists(recipients.filter(bool), min_size=1, max_size=9, unique=True))
+def test_no_two_recipients_of_a_message_bear_one_number(message_id: int, some: list[int]) -> None:
+    numbers = {number_in(TOKENS.mint_open(message_id, each)) for each in some}
+    assert len(numbers) == len(some)
+    assert all(1 <= number <= MAX_RECIPIENT for number in numbers)
 
 
 @given(st.binary())
 def test_the_kind_is_part_of_what_is_signed(payload: bytes) -> None:
-    signer = TOKENS._signer
-    assert signer.open(payload) != signer.click(payload)
+    _, signer = TOKENS._first
+    kinds = (signer.open, signer.click, signer.notice)
+    assert len({sign(payload) for sign in kinds}) == len(kinds)
 
 
 @given(st.data())
@@ -87,6 +130,7 @@ def test_one_token_has_one_spelling(length: int) -> None:
 def test_nonsense_is_refused(text: str) -> None:
     assert TOKENS.read_open(text) is None
     assert TOKENS.read_click(text) is None
+    assert TOKENS.read_notice(text) is None
 
 
 def test_the_first_key_signs_and_all_read() -> None:
@@ -181,6 +225,9 @@ def test_message_links_are_ours_and_say_whose_they_are() -> None:
     base, pixel = links.pixel().rsplit("/", 1)
     assert base == "https://t.example.com/o"
     assert TOKENS.read_open(pixel) == OpenToken(42, 3)
+    base, notice = links.notice().rsplit("/", 1)
+    assert base == "https://t.example.com/p"
+    assert TOKENS.read_notice(notice) == NoticeToken(42, 3)
 
 
 @given(st.integers(0, 2**42 - 1), st.integers(0, 2**42 - 1), st.integers(0), st.integers(0))

@@ -7,7 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.client import Address
+from collector.pages import wording
+from collector.signs import our_signs
 from collector.verdict import (
+    BELIEVED,
     EARLY_CLICK_MS,
     KINDS,
     OUTCOME_LOST_MS,
@@ -39,16 +43,61 @@ OUTLOOK = (
     "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; Win64; x64; Trident/7.0; .NET4.0C; "
     "Microsoft Outlook 16.0.5266; ms-office; MSOffice 16)"
 )
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8 Build/UD1A; wv) AppleWebKit/537.36 (KHTML, like "
+    "Gecko) Version/4.0 Chrome/140.0.0.0 Mobile Safari/537.36"
+)
+MAIL_PROGRAMS = (
+    ANDROID,
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Evolution/3.56",
+    "Outlook-iOS/2.0",
+    "Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/UD1A)",
+    "Mail/3826 CFNetwork/3826 Darwin/24.5.0",
+)
 HOME = "198.51.100.7"
 GOOGLE = "66.249.84.1"
+# What stored hits bear. Only ever append: an id that is taken away or renamed is one that nobody
+# can explain any more.
+RULE_IDS = (
+    "head",
+    "purpose-prefetch",
+    "apple-prefetch",
+    "gmail-prefetch",
+    "office-discovery",
+    "office-click",
+    "preview",
+    "tool",
+    "no-agent",
+    "safe-links",
+    "proofpoint",
+    "mimecast",
+    "barracuda",
+    "before-delivery",
+    "early-click",
+    "burst",
+    "google-proxy",
+    "yahoo-proxy",
+    "office-open",
+    "apple-mail",
+    "browser",
+    "unrecognised",
+    "ironport",
+    "crawler",
+    "crawler-preview",
+    "self-session",
+    "self-submission",
+    "self-page",
+)
 
 
 def facts(agent: str = FIREFOX, kind: str = "open", address: str = HOME, **more: object) -> Facts:
     """A hit an hour after a delivery that took a second."""
     hit = Facts(
         kind=kind,
-        agent=agent,
-        address=ip_address(address),
+        agents=our_signs().families(agent),
+        network=our_signs().network(ip_address(address)),
         at_ms=SENT + 3_600_000,
         sent_at_ms=SENT,
         delivered_at_ms=SENT + 1_000,
@@ -56,16 +105,30 @@ def facts(agent: str = FIREFOX, kind: str = "open", address: str = HOME, **more:
     return replace(hit, **more)  # type: ignore[arg-type]
 
 
+BLIND: dict[str, dict[str, object]] = {
+    "request": {"method": "GET", "purpose": ""},
+    "presence": {"presence": None},
+    "agent": {"agents": frozenset()},
+    "address": {"network": None},
+}
+
+
 def rule_of(hit: Facts) -> tuple[str, str]:
     verdict = judge(hit)
     return verdict.kind, verdict.rule
 
 
+CRAWLER, CARD = ("tool", "crawler"), ("preview", "crawler-preview")
 ROWS = [
     # What the request says of itself.
     (facts(method="HEAD"), "tool", "head"),
     (facts(purpose="prefetch"), "prefetch", "purpose-prefetch"),
     (facts(purpose="Prefetch;prerender"), "prefetch", "purpose-prefetch"),
+    # The sender.
+    (facts(presence="session"), "self", "self-session"),
+    (facts(OUTLOOK, presence="submission"), "self", "self-submission"),
+    (facts("curl/8", "click", presence="page"), "self", "self-page"),
+    (facts(presence="page", at_ms=SENT), "self", "self-page"),
     # Agents.
     (facts("Mozilla/5.0"), "prefetch", "apple-prefetch"),
     (facts(GMAIL_PREFETCH, address=GOOGLE), "prefetch", "gmail-prefetch"),
@@ -121,6 +184,9 @@ ROWS = [
     (facts(CHROME, "click", "104.47.128.0"), "person", "browser"),
     (facts(CHROME, "click", "67.231.152.9"), "scanner", "proofpoint"),
     (facts(CHROME, "click", "185.58.85.1"), "scanner", "mimecast"),
+    (facts(CHROME, "click", "51.163.158.1"), "scanner", "mimecast"),
+    (facts(CHROME, "click", "68.232.128.1"), "scanner", "ironport"),
+    (facts(CHROME, "click", "2620:101:2001::1"), "scanner", "ironport"),
     (facts(CHROME, "click", "209.222.82.255"), "scanner", "barracuda"),
     (facts(CHROME, "click", "209.222.83.0"), "person", "browser"),
     # Timing.
@@ -136,6 +202,17 @@ ROWS = [
     # Believed.
     (facts(GMAIL, address=GOOGLE), "proxy", "google-proxy"),
     (facts(YAHOO), "proxy", "yahoo-proxy"),
+    (facts(YAHOO, "click"), "proxy", "yahoo-proxy"),
+    # The list of crawlers.
+    (facts("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"), *CRAWLER),
+    (
+        facts("Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)", "click"),
+        *CRAWLER,
+    ),
+    (facts("Apache-HttpClient/4.5.14 (Java/17.0.9)", "click"), "tool", "tool"),
+    (facts("libwww-perl/6.72"), *CRAWLER),
+    (facts("Mozilla/5.0 (compatible; redditbot/1.0; +http://www.reddit.com/feedback)"), *CARD),
+    # Believed.
     (facts(APPLE_MAIL), "person", "apple-mail"),
     (facts(APPLE_MAIL + " Mobile/15E148"), "person", "apple-mail"),
     (facts(SAFARI), "person", "browser"),
@@ -154,7 +231,23 @@ def test_each_row(hit: Facts, kind: str, rule: str) -> None:
 
 def test_every_rule_has_a_row() -> None:
     assert {rule for _, _, rule in ROWS} == {rule.id for rule in RULES}
+
+
+def test_ids_are_for_ever() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
+    assert {rule.id for rule in RULES} <= set(RULE_IDS)
+    assert set(RULE_IDS) <= set(wording._RULES), "a stored hit would have no words"
+
+
+def test_every_rule_fires_on_nothing_but_what_it_needs() -> None:
+    """A rule that needs no agent must not look at one, or rejudging would get it wrong."""
+    for hit, _, _ in ROWS:
+        for rule in RULES:
+            blind = hit
+            for name, empty in BLIND.items():
+                if name not in rule.needs:
+                    blind = replace(blind, **empty)
+            assert rule.fires(blind) == rule.fires(hit), rule.id
 
 
 @pytest.mark.parametrize("agent", [GMAIL, YAHOO, OUTLOOK, APPLE_MAIL, CHROME])
@@ -189,6 +282,19 @@ def test_a_head_or_a_prefetch_is_no_visit() -> None:
     assert uncounted == {"head", "purpose-prefetch"}
 
 
+def test_no_list_of_crawlers_discards_an_open() -> None:
+    """It names both proxies, as others have learnt; ours comes first."""
+    signs = our_signs()
+    for agent in (GMAIL, YAHOO):
+        assert "crawler" in signs.families(agent) or "crawler-preview" in signs.families(agent)
+        assert judge(facts(agent)).believed
+
+
+@pytest.mark.parametrize("agent", [*MAIL_PROGRAMS, FIREFOX, CHROME, SAFARI, APPLE_MAIL, OUTLOOK])
+def test_no_mail_program_is_a_crawler(agent: str) -> None:
+    assert not our_signs().families(agent) & {"crawler", "crawler-preview", "tool", "preview"}
+
+
 @given(
     agent=st.text(max_size=300),
     kind=st.sampled_from(["open", "click"]),
@@ -197,7 +303,11 @@ def test_a_head_or_a_prefetch_is_no_visit() -> None:
     delivered_at_ms=st.none() | st.integers(0, 2**45),
     at_ms=st.integers(0, 2**45),
 )
-def test_every_hit_gets_a_verdict(**given_facts: object) -> None:
-    verdict = judge(Facts(sent_at_ms=SENT, **given_facts))  # type: ignore[arg-type]
+def test_every_hit_gets_a_verdict(agent: str, address: Address | None, **others: object) -> None:
+    """Labelled, never dropped."""
+    signs = our_signs()
+    agents, network = signs.families(agent), signs.network(address)
+    verdict = judge(Facts(sent_at_ms=SENT, agents=agents, network=network, **others))  # type: ignore[arg-type]
+    assert verdict.believed == (verdict.kind in BELIEVED)
     assert verdict.kind in KINDS
     assert 0 <= verdict.confidence <= 1

@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import smtplib
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -225,3 +226,8 @@ class Certificates:
         issued.private_key_pem.write_to_path(files.key)
         files.key.chmod(0o600)
         return files
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

@@ -2,7 +2,8 @@
 
     python sink.py FOLDER [--certificate PEM --key PEM [--implicit]] [--login USER:PASSWORD]
 
-Prints its port, then one line a mail: JSON of the envelope. `refused@…` gets 550, `deferred@…` 451.
+Prints its port, then one line a mail: JSON of the envelope. `refused@…` gets 550, `deferred@…` 451,
+`later@…` 451 the first two times.
 Offers DSN (RFC 3461), which aiosmtpd does not know, and tells what was asked for.
 """
 
@@ -41,6 +42,7 @@ class Keeper:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
+        self._deferred = 0
 
     async def handle_EHLO(  # noqa: N802
         self, server: SMTP, session: Any, envelope: Envelope, name: str, replies: list[str]
@@ -51,8 +53,12 @@ class Keeper:
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Any, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if answer := ANSWERS.get(address.partition("@")[0]):
+        name = address.partition("@")[0]
+        if answer := ANSWERS.get(name):
             return answer
+        if name == "later" and self._deferred < 2:
+            self._deferred += 1
+            return ANSWERS["deferred"]
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 fine"
 

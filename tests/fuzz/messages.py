@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 with atheris.instrument_imports(include=["rewriter"]):
     import rewriter  # noqa: F401 - first imported here, so that it is instrumented
 
-from invariants import check  # noqa: E402 - only behind the instrumented import
+from invariants import FOOTER, check  # noqa: E402 - only behind the instrumented import
 from mails import BOTH, mail  # noqa: E402
 
 from rewriter import Tracking  # noqa: E402
@@ -48,6 +48,7 @@ def ask(data: bytes) -> None:
         own_hosts=BOTH.own_hosts,
         text_links=bool(wish & 16),
         wrap_url_text=bool(wish & 32),
+        footer=FOOTER if wish & 64 else "",
     )
     encoding = ENCODINGS.get(data[:1])
     check(mail(data[1:], encoding) if encoding else data, tracking)

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.answer import MAX_ANSWER, Answer, AnswerError, AnswerReader
-from relay.envelope import Deferred, Delivered, Outcome, Recipient, Refused
+from relay.envelope import Deferred, Delivered, Outcome, Recipient, Refused, Unreached
 
-BOB = Recipient(b"bob@example.com", {})
+BOB = Recipient(b"bob@example.com", {}, 3)
 
 
 def read(*chunks: bytes) -> list[Answer]:
@@ -73,12 +73,13 @@ def test_what_is_no_reply_is_refused(octets: bytes) -> None:
         (421, Deferred),
         (451, Deferred),
         (550, Refused),
-        (503, Deferred),
-        (530, Deferred),
-        (535, Deferred),
+        (503, Unreached),
+        (530, Unreached),
+        (535, Unreached),
     ],
 )
 def test_what_a_code_means(code: int, kind: type[Outcome]) -> None:
-    outcome = Answer(code, "", b"words").outcome(BOB)
+    outcome = Answer(code, "", b"words").outcome(BOB, "mx.example.com")
     assert type(outcome) is kind
-    assert outcome.recipient == b"bob@example.com"
+    assert (outcome.recipient, outcome.ordinal) == (b"bob@example.com", 3)
+    assert outcome.host == "mx.example.com"

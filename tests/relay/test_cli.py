@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import stat
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import trustme
 from click.testing import CliRunner, Result
 
 from relay.cli import main
+from relay.settings import DkimKeySettings
 
 Run = Callable[..., Result]
 
@@ -83,12 +85,18 @@ def test_a_senders_life(configured: Run) -> None:
     made = configured("sender", "add", "app", "--address", "*@app.org", "--no-clicks", "--generate")
     assert "Password, shown this once: " in made.output
     configured("sender", "set", "app", "--disable", "--no-opens", "--address", "a@app.org")
+    configured("sender", "set", "app", "--per-recipient", "--consent", "only-consented")
     rows = [line.split() for line in configured("sender", "list").output.splitlines()]
-    assert rows[0] == ["LOGIN", "OPENS", "CLICKS", "STICKY", "STATE", "ADDRESSES"]
+    titles = "LOGIN OPENS CLICKS STICKY COPIES CONSENT STATE ADDRESSES"
+    assert rows[0] == titles.split()
     assert rows[1:] == [
-        ["ana@example.com", "on", "on", "on", "enabled", "ana@example.com"],
-        ["app", "off", "off", "on", "disabled", "a@app.org"],
+        ["ana@example.com", "on", "on", "on", "shared", "site", "enabled", "ana@example.com"],
+        ["app", "off", "off", "on", "per-recipient", "only-consented", "disabled", "a@app.org"],
     ]
+    configured("sender", "set", "app", "--shared", "--consent", "site")
+    listed = configured("sender", "list").output
+    assert "per-recipient" not in listed
+    assert "only-consented" not in listed
     configured("sender", "passwd", "app", "--generate")
     configured("sender", "remove", "app", stdin="n\n", expect=1)
     configured("sender", "remove", "app", stdin="y\n")
@@ -98,9 +106,14 @@ def test_a_senders_life(configured: Run) -> None:
 
 def test_defaults_of_new_senders_come_from_tracking(configured: Run) -> None:
     with Path("letterbell.toml").open("a") as file:
-        file.write("[tracking]\nopens = false\n")
+        file.write('[tracking]\nopens = false\nattribution = "per-recipient"\n')
     configured("sender", "add", "ana@example.com", "--generate")
-    assert "ana@example.com  off    on" in configured("sender", "list").output
+    configured("sender", "add", "ben", "--address", "b@x.org", "--opens", "--shared", "--generate")
+    rows = [line.split()[:5] for line in configured("sender", "list").output.splitlines()[1:]]
+    assert rows == [
+        ["ana@example.com", "off", "on", "on", "per-recipient"],
+        ["ben", "on", "on", "on", "shared"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +182,40 @@ def test_devices_mistakes(configured: Run, arguments: tuple[str, ...], says: str
     assert f"Error: {says}" in configured("sender", "device", *arguments, expect=1).stderr
 
 
+def test_a_keys_life(configured: Run) -> None:
+    configured("sender", "add", "ana@example.com", "--generate")
+    made = configured("sender", "key", "add", "ANA@example.com", "CRM").output
+    assert re.fullmatch(
+        r"Added the key CRM of ANA@example.com, to read\.\n"
+        r"API key, shown this once: letterbell_[a-z2-7]{16}_[a-z2-7]{52}\n",
+        made,
+    )
+    written = configured("sender", "key", "add", "ana@example.com", "bot", "--write").output
+    assert "Added the key bot of ana@example.com, to read and write." in written
+    told = configured("sender", "key", "list", "ana@example.com").output
+    when = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+    assert re.fullmatch(
+        rf"NAME +SCOPE +ADDED +LAST USED\nCRM +read +{when}  never\nbot +write +{when}  never\n",
+        told,
+    )
+    assert made.split()[-1] not in told
+    configured("sender", "key", "revoke", "ana@example.com", "CRM")
+    assert "CRM" not in configured("sender", "key", "list", "ana@example.com").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("add", "nobody", "CRM"), "there is no sender 'nobody'"),
+        (("add", "ana@example.com", ""), "'' is no name; use 1 to 100"),
+        (("revoke", "ana@example.com", "CRM"), "there is no API key 'CRM'"),
+    ],
+)
+def test_keys_mistakes(configured: Run, arguments: tuple[str, ...], says: str) -> None:
+    configured("sender", "add", "ana@example.com", "--generate")
+    assert f"Error: {says}" in configured("sender", "key", *arguments, expect=1).stderr
+
+
 def findings(result: Result) -> dict[str, str]:
     """The subject of each finding -> its level."""
     return {
@@ -191,6 +238,7 @@ def test_check_names_every_problem_and_makes_nothing(
         monkeypatch.setenv("LETTERBELL_UPSTREAM__HOST", "127.0.0.1")
         monkeypatch.setenv("LETTERBELL_UPSTREAM__PORT", str(port))
         monkeypatch.setenv("LETTERBELL_STORE__URL", "sqlite:////nowhere/letterbell.db")
+        monkeypatch.setenv("LETTERBELL_DELIVERY__SPOOL", "letterbell.toml/spool")
         monkeypatch.setenv(
             "LETTERBELL_SMTP__LISTEN", '[{"address": "192.0.2.1", "tls": "starttls"}]'
         )
@@ -199,13 +247,14 @@ def test_check_names_every_problem_and_makes_nothing(
         result = configured("check", expect=2)
     assert findings(result) == {
         "store": "problem",
+        "delivery.spool": "problem",
         "smtp.listen": "problem",
         "http": "problem",
         "smtp.certificate": "problem",
         "upstream": "problem",
         "http.public_url": "warning",
     }
-    assert result.stderr == "5 problems.\n"
+    assert result.stderr == "6 problems.\n"
     assert "something listens there already" in result.stdout
     assert "this machine has no such address" in result.stdout
     assert "none.pem cannot be read: No such file or directory" in result.stdout
@@ -260,3 +309,29 @@ def test_check_shakes_hands_with_the_certificate(
 
 def test_version(letterbell: Run) -> None:
     assert letterbell("--version").output.startswith("letterbell, version ")
+
+
+@pytest.mark.parametrize("option", [(), ("--ed25519",)])
+def test_a_dkim_key_is_made_once_and_for_the_owner_alone(
+    letterbell: Run, option: tuple[str, ...]
+) -> None:
+    told = letterbell("dkim", "key", "Example.com", "s1", "key.pem", *option).output
+    path = Path("key.pem")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    [table] = tomllib.loads(told[told.index("[[dkim.key]]") :])["dkim"]["key"]
+    key = DkimKeySettings(**table).read()
+    assert key.zone_entry in told
+    assert (key.name, key.is_rsa) == ("s1._domainkey.example.com", not option)
+    before = path.read_bytes()
+    again = letterbell("dkim", "key", "example.com", "s2", "key.pem", expect=1).output
+    assert "key.pem is there already" in again
+    assert path.read_bytes() == before
+
+
+def test_a_dkim_key_for_nothing(letterbell: Run) -> None:
+    told = letterbell("dkim", "key", "ana@example.com", "s_1", "key.pem", expect=2).output
+    assert 'domain: should be the domain that stands behind the "@"' in " ".join(told.split())
+    assert "selector: should be a word" in told
+    assert not Path("key.pem").exists()
+    told = letterbell("dkim", "key", "example.com", "s1", "none/key.pem", expect=1).output
+    assert "none/key.pem cannot be written: No such file" in told

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from relay.config import ConfigError, find, load
-from relay.settings import PREFIX, SECRETS, ListenSettings, NetworkSettings, Settings
+from relay.settings import (
+    PREFIX,
+    SECRETS,
+    DkimKeySettings,
+    ListenSettings,
+    NetworkSettings,
+    Settings,
+)
+from relay.upstream import TokenRefresh
+from relay.upstream_settings import SenderRouteSettings
 
 KEY = "7:" + "q" * 43
 KEYS = f'[tokens]\nkeys = ["{KEY}"]\n'
@@ -71,8 +80,13 @@ def test_example_documents_every_setting_and_no_other() -> None:
     }
     repeated = {("smtp.listen", name) for name in ListenSettings.model_fields}
     repeated |= {("auth.network", name) for name in NetworkSettings.model_fields}
-    files = {(table, f"{key}_file") for table, key in SECRETS}
-    assert documented == (known - {("smtp", "listen"), ("auth", "network")}) | repeated | files
+    repeated |= {("dkim.key", name) for name in DkimKeySettings.model_fields}
+    files = {(".".join(table), f"{key}_file") for *table, key in SECRETS}
+    tables = {("smtp", "listen"), ("auth", "network"), ("upstream", "route"), ("dkim", "key")}
+    route = {("upstream.route", name) for name in SenderRouteSettings.model_fields}
+    route |= {each for each in files if each[0] == "upstream.route"}  # some of them stand there
+    assert documented - route == (known - tables) | repeated | (files - route)
+    assert ("upstream.route", "senders") in documented
 
 
 def test_an_outer_address_without_tls_is_for_networks_alone(config: Path) -> None:
@@ -163,6 +177,68 @@ def test_a_credential_that_is_none(
     assert "tokens.keys is missing" in refusal(config, UPSTREAM + HTTP)
 
 
+ROUTES = """
+[[upstream.route]]
+senders = ["*@Example.ORG"]
+host = "a.example.org"
+fallback = ["b.example.org", "[2001:db8::1]:2525"]
+user = "u"
+password_file = "password"
+ca_file = "ca.pem"
+[[upstream.route]]
+senders = ["ana@example.net"]
+host = "c.example.org"
+user = "ana@example.net"
+token_url = "https://tokens.example/token"
+token_client = "me"
+"""
+
+
+def test_routes(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "password", "hunter2\n")
+    write(tmp_path / "upstream.route[1].token_refresh", "one-that-stays\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    settings = load(write(config, UPSTREAM + ROUTES + HTTP + KEYS))
+    first, second, last = settings.upstream.routes("t.example.com")
+    assert [route.senders for route in (first, second, last)] == [
+        ("*@example.org",),
+        ("ana@example.net",),
+        (),
+    ]
+    assert [host.where for host in first.hosts] == [
+        "a.example.org:587",
+        "b.example.org:587",
+        "2001:db8::1:2525",
+    ]
+    assert {(host.password, host.ca_file) for host in first.hosts} == {
+        ("hunter2", tmp_path / "ca.pem")
+    }
+    token = TokenRefresh(url="https://tokens.example/token", client="me", refresh="one-that-stays")
+    assert second.hosts[0].token == token
+    assert (last.hosts[0].user, last.hosts[0].token) == (None, None)
+    assert "one-that-stays" not in repr(settings)
+    assert "hunter2" not in repr(settings)
+
+
+def test_routes_from_the_environment(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "LETTERBELL_UPSTREAM__ROUTE", '[{"senders": ["*@example.org"], "host": "a.example.org"}]'
+    )
+    monkeypatch.setenv("LETTERBELL_UPSTREAM__FALLBACK", '["b.example.com"]')
+    first, last = load(write(config, LEAST)).upstream.routes("h")
+    assert first.hosts[0].host == "a.example.org"
+    assert [host.host for host in last.hosts] == ["smtp.example.com", "b.example.com"]
+
+
+def test_a_routes_secret_may_not_be_open_to_everyone(config: Path, tmp_path: Path) -> None:
+    write(tmp_path / "password", "hunter2\n", 0o644)
+    told = refusal(config, UPSTREAM + ROUTES + HTTP + KEYS)
+    assert told.startswith("upstream.route[0].password_file holds a secret and is open to everyone")
+    text = UPSTREAM + ROUTES.replace("password_file", "password") + HTTP
+    with pytest.raises(ConfigError, match="holds secrets and is open to everyone"):
+        load(write(config, text, 0o644))
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o606])
 def test_secret_open_to_everyone_is_refused_with_the_mend(
     config: Path, tmp_path: Path, mode: int
@@ -205,6 +281,71 @@ SAYS = {
     "nothing near": (
         LEAST + "[log]\nzzz = 3\n",
         "log.zzz is an unknown key: the keys here are level, format",
+    ),
+    "unknown key of a route": (
+        UPSTREAM + '[[upstream.route]]\nsenders = ["a@b.c"]\nhost = "x"\nprot = 1\n' + HTTP + KEYS,
+        'upstream.route[0].prot is an unknown key: did you mean "port"?',
+    ),
+    "a route to nowhere": (
+        UPSTREAM + '[[upstream.route]]\nsenders = ["a@b.c"]\n' + HTTP + KEYS,
+        "upstream.route[0].host is missing: set it in the file",
+    ),
+    "a route for nobody": (
+        UPSTREAM + '[[upstream.route]]\nsenders = []\nhost = "x"\n' + HTTP + KEYS,
+        "upstream.route[0].senders: should name somebody",
+    ),
+    "a route for no address": (
+        UPSTREAM + '[[upstream.route]]\nsenders = ["example.org"]\nhost = "x"\n' + HTTP + KEYS,
+        "'example.org' is no mail address; write name@example.com",
+    ),
+    "a route in clear": (
+        UPSTREAM
+        + '[[upstream.route]]\nsenders = ["a@b.c"]\nhost = "x"\ntls = "none"\n'
+        + 'user = "me"\npassword = "hunter2"\n'
+        + HTTP
+        + KEYS,
+        "upstream.route[0]: the password would cross the network in clear to x",
+    ),
+    "a fallback in clear": (
+        '[upstream]\nhost = "127.0.0.1"\nfallback = ["far.example.com"]\ntls = "none"\n'
+        'user = "me"\npassword = "hunter2"\n' + HTTP + KEYS,
+        "upstream: the password would cross the network in clear to far.example.com",
+    ),
+    "a route in clear for logins that are passed on": (
+        UPSTREAM
+        + '[[upstream.route]]\nsenders = ["a@b.c"]\nhost = "x"\ntls = "none"\n'
+        + HTTP
+        + KEYS
+        + '[auth]\nmode = "upstream"\n',
+        'auth.mode = "upstream": passwords would cross the network in clear to x',
+    ),
+    "a fallback that is none": (
+        UPSTREAM + 'fallback = ["https://b.example.com"]\n' + HTTP + KEYS,
+        'has \'https://b.example.com\': should be "host" or "host:port"',
+    ),
+    "a fallback with a port that is none": (
+        UPSTREAM + 'fallback = ["b.example.com:99999"]\n' + HTTP + KEYS,
+        "has 'b.example.com:99999': should be",
+    ),
+    "two logins": (
+        UPSTREAM + 'user = "u"\npassword = "hunter2"\ntoken_command = ["x"]\n' + HTTP + KEYS,
+        "upstream: has several logins: keep one of password, token_command, token_url",
+    ),
+    "half a token": (
+        UPSTREAM + 'user = "u"\ntoken_url = "https://x.example/"\n' + HTTP + KEYS,
+        "upstream: token_url, token_client and token_refresh belong together",
+    ),
+    "a token for nobody": (
+        UPSTREAM + 'token_command = ["x"]\n' + HTTP + KEYS,
+        "upstream: user and password belong together",
+    ),
+    "a refresh token in clear": (
+        UPSTREAM
+        + 'user = "u"\ntoken_url = "http://x.example/"\ntoken_client = "c"\n'
+        + 'token_refresh = "hunter2"\n'
+        + HTTP
+        + KEYS,
+        "should be https://…: the refresh token would cross the network in clear",
     ),
     "unknown table": (LEAST + "[trackin]\n", 'trackin is an unknown key: did you mean "tracking"?'),
     "misspelt secret": (

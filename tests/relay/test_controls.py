@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.senders import WISHES
-from relay.controls import DESTINATIONS, HEADERS, NAMES, OFF, of_login, of_recipient, read
+from relay.controls import (
+    DESTINATIONS,
+    HEADERS,
+    HIDDEN,
+    NAMES,
+    OFF,
+    of_login,
+    of_recipient,
+    read,
+)
 from relay.envelope import Refusal, Wishes
 from relay.header import read_fields
 
@@ -280,14 +289,41 @@ def test_empty_places_go_with_a_control_address() -> None:
         (b"no-track@letterbell.invalid, , bob@example.org", b"bob@example.org"),
         (b"bob@example.org, , ann@example.org", b"bob@example.org, , ann@example.org"),
     ):
-        content = b"Bcc: " + written + b"\r\n"
+        content = b"Cc: " + written + b"\r\n"
         _, kept = read(content, read_fields(content), DOMAIN)
-        assert kept == b"Bcc: " + left + b"\r\n"
+        assert kept == b"Cc: " + left + b"\r\n"
+
+
+@pytest.mark.parametrize("domain", [DOMAIN, None])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        b"Bcc: eve@example.org\r\n",
+        b"BCC :eve@example.org,\r\n \r\n\t<mallory@example.org>\r\n",
+        b"Bcc:\r\n",
+        b"Bcc\x00: who can read < this\r\n",
+        b"resent-bcc: eve@example.org\r\n",
+        b"A line that is none\r\nBcc: eve@example.org\r\nBcc: eve@example.org\r\n",
+    ],
+)
+def test_nobody_sees_who_gets_a_blind_copy(hidden: bytes, domain: bytes | None) -> None:
+    before = b"DKIM-Signature: v=1; h=from:bcc\r\nFrom: ana@example.com\r\n"
+    behind = b"X-Bcc: x\r\nSubject: Bcc: y\r\n\r\nBcc: text\r\n"
+    content = before + hidden + behind
+    none = hidden.partition(b"\r\n")[0] + b"\r\n" if hidden.startswith(b"A") else b""
+    wishes, kept = read(content, read_fields(content), domain)
+    assert wishes == NOTHING
+    assert kept == before + none + behind
+
+
+def test_a_blind_control_address_counts() -> None:
+    content = b"Bcc: eve@example.org, no-track@letterbell.invalid\r\nTo: bob@example.org\r\n"
+    assert read(content, read_fields(content), DOMAIN) == (OFF, b"To: bob@example.org\r\n")
 
 
 @given(
     st.lists(ADDRESSES | CONTROLS, min_size=1, max_size=6),
-    st.sampled_from(sorted(DESTINATIONS)),
+    st.sampled_from(sorted(DESTINATIONS - HIDDEN)),
     st.sampled_from([b", ", b",\r\n\t", b" , "]),
 )
 def test_the_others_are_who_is_left(places: list[bytes], name: bytes, comma: bytes) -> None:

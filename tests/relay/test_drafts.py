@@ -140,3 +140,12 @@ def test_room_is_what_is_free_above_the_floor(tmp_path: Path) -> None:
     assert Drafts(tmp_path, floor=0).has_room(1_000)
     assert not Drafts(tmp_path, floor=2**60).has_room(0)
     assert not Drafts(tmp_path, floor=0).has_room(2**60)
+
+
+def test_whether_there_is_any_room_is_told(tmp_path: Path) -> None:
+    heard: list[bool] = []
+    for floor, size in ((2**60, 0), (0, 0), (0, 2**60)):  # the last is too large, and no more
+        drafts = Drafts(tmp_path, floor=floor)
+        drafts.on_room = heard.append
+        drafts.has_room(size)
+    assert heard == [False, True, True]

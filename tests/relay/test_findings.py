@@ -1,23 +1,40 @@
 """What `letterbell check` says of the settings alone; its ports and peers are in tests/e2e."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.commands.findings import check_files, check_listeners, check_ports, check_tracking
+from relay.commands.findings import (
+    check_files,
+    check_listeners,
+    check_ports,
+    check_spool,
+    check_tracking,
+    check_verdict,
+)
 from relay.descriptors import allowed
 from relay.settings import Settings
 
 
-def make_settings(smtp: dict[str, Any] | None = None, **tracking: bool) -> Settings:
+def make_settings(
+    smtp: dict[str, Any] | None = None,
+    delivery: dict[str, Any] | None = None,
+    data: Path | None = None,
+    **tracking: bool,
+) -> Settings:
     return Settings.model_validate(
         {
             **{table: {} for table in Settings.model_fields},
             "smtp": smtp or {},
+            "delivery": delivery or {},
             "upstream": {"host": "smtp.example.com"},
             "http": {"public_url": "https://t.example.com"},
             "tokens": {"keys": ["1:" + "k" * 43]},
             "tracking": tracking,
+            "verdict": {"data": data},
         }
     )
 
@@ -63,3 +80,80 @@ async def test_more_connections_than_files() -> None:
     [found] = [each async for each in check_files(make_settings({"max_connections": 2**30}))]
     assert found.level == "warning"
     assert f"{allowed()} are allowed: raise LimitNOFILE=" in found.text
+
+
+async def spool_findings(spool: Path, min_free: int = 0) -> list[tuple[str, str]]:
+    settings = make_settings(delivery={"spool": str(spool), "min_free": min_free})
+    return [(each.level, each.text) async for each in check_spool(settings)]
+
+
+@pytest.fixture
+def kind(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
+    """Has every disk be of one kind; ext4, unless the test says another."""
+
+    def be(name: str | None) -> None:
+        monkeypatch.setattr("relay.commands.findings.disk_kind", lambda folder: name)
+
+    be("ext4")
+    return be
+
+
+async def test_a_spool_that_will_be_made(tmp_path: Path, kind: object) -> None:
+    folder = tmp_path / "not/yet"
+    assert await spool_findings(folder) == [("ok", f"delivery.spool: {folder} will be made")]
+    assert not os.access(tmp_path / "not", os.F_OK)
+
+
+async def test_a_spool_that_is_there(tmp_path: Path, kind: object) -> None:
+    folder = tmp_path / "spool"
+    (folder / "aside").mkdir(parents=True)
+    folder.chmod(0o700)
+    fine = ("ok", f"delivery.spool: {folder} can be written to")
+    assert await spool_findings(folder) == [fine]
+    for name in ("1.damaged", "2.damaged", "3.unfinished"):
+        (folder / "aside" / name).touch()
+    folder.chmod(0o755)
+    found = await spool_findings(folder)
+    assert [level for level, _ in found] == ["warning", "warning", "ok"]
+    assert f"chmod o= {folder}" in found[0][1]
+    assert f"2 damaged files are in {folder}/aside" in found[1][1]
+
+
+async def test_a_spool_that_cannot_be(tmp_path: Path, kind: object) -> None:
+    (tmp_path / "file").touch()
+    [(level, text)] = await spool_findings(tmp_path / "file/spool")
+    assert level == "problem"
+    assert f"{tmp_path}/file is no folder" in text
+
+
+async def test_a_disk_below_its_floor(tmp_path: Path, kind: object) -> None:
+    (level, text), _ = await spool_findings(tmp_path, min_free=2**62)
+    assert level == "problem"
+    assert f"bytes left of {2**62}" in text
+
+
+@pytest.mark.parametrize("forgetful", ["tmpfs", "overlay"])
+async def test_a_disk_that_forgets(
+    tmp_path: Path, kind: Callable[[str], None], forgetful: str
+) -> None:
+    kind(forgetful)
+    (level, text), _ = await spool_findings(tmp_path / "spool")
+    assert level == "warning"
+    assert f"{tmp_path} is on {forgetful}" in text
+
+
+async def test_lists_that_cannot_be_read_are_a_problem(tmp_path: Path) -> None:
+    async def found(data: Path | None) -> list[tuple[str, str]]:
+        told = [each async for each in check_verdict(make_settings(data=data))]
+        return [(each.level, each.text) for each in told]
+
+    assert await found(None) == []
+    file = tmp_path / "networks.toml"
+    file.write_text('[google]\nsource = "a test"\ndate = 2020-01-02\nnetworks = []\n')
+    [(level, text)] = await found(tmp_path)
+    assert level == "ok"
+    assert "2020-01-02" in text
+    file.write_text("[google]\n")
+    [(level, text)] = await found(tmp_path)
+    assert level == "problem"
+    assert str(file) in text

@@ -16,10 +16,10 @@ from sqlalchemy import text
 
 from collector.senders import Senders
 from relay.credentials import Bearer, Credentials, Password
-from relay.envelope import Identity
+from relay.envelope import Identity, Outgoing
 from relay.guard import Guard
 from relay.passthrough import PassThrough
-from relay.upstream import UpstreamHost
+from relay.upstream import UpstreamHost, UpstreamRoute
 from relay.upstreams import Upstreams
 
 SECRET = "up stream secret"
@@ -29,7 +29,7 @@ Start = Callable[..., AbstractAsyncContextManager[Relay]]
 
 
 def pass_through(senders: Senders, upstreams: Upstreams) -> PassThrough:
-    return PassThrough(senders, upstreams, addresses=ADDRESSES, clicks=False)
+    return PassThrough(senders, upstreams, addresses=ADDRESSES, clicks=False, per_recipient=True)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def plain(login: str = "ana@example.com", password: str = SECRET) -> bytes:
 
 
 def holds(folder: Path, secret: str) -> bool:
-    return any(secret.encode() in path.read_bytes() for path in folder.iterdir())
+    return any(secret.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 async def send(client: RawClient, author: str = "ana@example.com") -> str:
@@ -90,6 +90,7 @@ async def test_one_session_upstream_for_login_and_mail_and_a_sender_for_its_rows
         assert made
         assert made.addresses == ("ana@example.com", "*@example.com")
         assert (made.opens, made.clicks, made.sticky) == (True, False, True)
+        assert made.per_recipient
         query = text("SELECT password_hash FROM sender WHERE login = 'ana@example.com'")
         assert (await relay.store.read(query))[0].password_hash is None
         assert await relay.senders.authenticate("ana@example.com", "") is None
@@ -200,7 +201,7 @@ async def test_a_kept_session_is_no_proof_for_ever(
             async with await greeted(relay) as client:
                 assert (await client.ask(plain())).startswith("235 ")
         assert script.sessions == 1
-        monkeypatch.setattr("relay.upstream.PROOF_SECONDS", 0.0)
+        monkeypatch.setattr("relay.upstream_sessions.PROOF_SECONDS", 0.0)
         script.say("AUTH", "535 5.7.8 changed")
         async with await greeted(relay) as client:
             assert (await client.ask(plain())).startswith("535 ")
@@ -315,7 +316,7 @@ async def test_all_logins_share_the_connections(
         start(script.port, upstream={"connections": 2}) as relay,
     ):
         counted: list[int] = []
-        gate = relay.upstreams._gate
+        gate = relay.upstreams.lane(b"")._hosts[0].gate
         connect = SMTP.connect
 
         async def spy(self: SMTP, **options: Any) -> SMTPResponse:
@@ -339,7 +340,7 @@ async def test_all_logins_share_the_connections(
 async def test_nothing_is_known_of_a_login_when_its_last_session_has_gone(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.upstream.IDLE_SECONDS", 0.01)
+    monkeypatch.setattr("relay.upstream_sessions.IDLE_SECONDS", 0.01)
     offers = "250-script\r\n250 AUTH PLAIN"
     async with Script(offers, AUTH="235 ok").running() as script, start(script.port) as relay:
         async with await greeted(relay) as client:
@@ -359,10 +360,27 @@ def test_credentials_do_not_print(kind: type[Credentials]) -> None:
     assert "ana@" not in told
 
 
+def outgoing(credentials: Credentials | None) -> Outgoing:
+    return Outgoing(
+        id=1,
+        sender_id=1,
+        login="ana",
+        received_at_ms=0,
+        mail_from=b"ana@example.com",
+        parameters={},
+        route=b"ana@example.com",
+        copies=(),
+        tracked=False,
+        credentials=credentials,
+    )
+
+
 async def test_sessions_are_found_by_login_secret_and_kind() -> None:
-    upstreams = Upstreams(UpstreamHost(host="127.0.0.1", port=1, hostname="h", tls="none"))
+    upstreams = Upstreams(
+        [UpstreamRoute.to(UpstreamHost(host="127.0.0.1", port=1, hostname="h", tls="none"))]
+    )
     pools = [
-        upstreams.of(identity(credentials=each))
+        upstreams.to(outgoing(each))
         for each in (
             Password(b"ana", b"one"),
             Password(b"ana", b"two"),
@@ -371,7 +389,6 @@ async def test_sessions_are_found_by_login_secret_and_kind() -> None:
         )
     ]
     assert len(set(pools)) == 4
-    assert upstreams.of(identity(credentials=Password(b"ana", b"one"))) is pools[0]
-    own = Identity(sender=None)  # type: ignore[arg-type]
-    assert upstreams.of(own) not in pools
+    assert upstreams.to(outgoing(Password(b"ana", b"one"))) is pools[0]
+    assert upstreams.to(outgoing(None)) not in pools
     assert SECRET not in repr(vars(upstreams))

@@ -6,8 +6,11 @@ import email
 import re
 import smtplib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +28,15 @@ from relays import (
     Sink,
     running_relay,
 )
+from sqlalchemy import text
 
+from collector.errors import StoreUnavailable
+from collector.presence import Presence
 from collector.stats import Stats
-from collector.tokens import Key, MessageLinks, Tokens
+from collector.tokens import Key, MessageLinks, NoticeToken, Tokens
 from relay import metrics
+from relay.envelope import Client, Envelope, Reply
+from relay.pipeline import Pipeline
 from rewriter import Tracking
 
 HTML = (
@@ -130,13 +138,15 @@ async def test_the_record_is_committed_before_the_mail_leaves(
     ("reply", "state", "heard"),
     [
         ("554 5.7.1 spam", "refused", "554 5.7.1 spam"),
-        ("452 4.2.2 full", "deferred", "451 4.2.2 full"),
+        ("452 4.2.2 full", "queued", "250 2.0.0 queued as "),
     ],
 )
 async def test_what_upstream_said_is_kept(bench: Bench, reply: str, state: str, heard: str) -> None:
     bench.sink.refuse["DATA"] = reply
-    assert await bench.send() == heard
+    assert (await bench.send()).startswith(heard)
     await until_state(bench.relay, state)
+    [row] = await bench.relay.store.read(text("SELECT reply FROM message"))
+    assert row.reply == reply
 
 
 async def test_toggles_are_looked_at_for_each_mail(bench: Bench) -> None:
@@ -236,7 +246,7 @@ async def test_whatever_the_rewriter_raises_the_mail_goes_out(
     def broken(*_: object, **__: object) -> None:
         raise RecursionError("deep")
 
-    monkeypatch.setattr("relay.rewriting.rewrite", broken)
+    monkeypatch.setattr("relay.rewriting.plan", broken)
     before = metrics.REWRITES.labels("failed")._value.get()
     with structlog.testing.capture_logs() as logs:
         assert (await bench.send()).startswith("250 ")
@@ -333,12 +343,15 @@ async def test_a_sender_disabled_meanwhile_sends_no_more(bench: Bench) -> None:
     assert bench.sink.mails == []
 
 
-async def test_all_or_nothing_for_several_recipients(bench: Bench) -> None:
+async def test_a_mix_is_queued_and_whoever_is_accepted_gets_it(bench: Bench) -> None:
     bench.sink.refuse["eve@example.org"] = "550 5.1.1 no eve"
     reply = await bench.send(HTML, "bob@example.org", "eve@example.org")
-    assert reply == "550 5.1.1 <eve@example.org>: no eve (nothing was sent to anyone)"
-    assert bench.sink.mails == []
-    await until_state(bench.relay, "refused")
+    assert reply.startswith("250 2.0.0 queued as ")
+    await until_state(bench.relay, "delivered")
+    written = [mail.recipients for mail in bench.sink.mails if mail.mail_from != "<>"]
+    assert written == [["bob@example.org"]]
+    [row] = await bench.relay.messages()
+    assert row.message_id == int(reply.split()[-1], 16)
 
 
 REPLY = (
@@ -522,3 +535,263 @@ async def test_the_clients_address_is_told_where_that_is_wanted(
             rb"Received: from \S+ \(\[127\.0\.0\.1\]\)\r\n\tby relay\.example\.com ",
             bench.sink.mails[-1].content,
         )
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+THREE = ("bob@example.org", "eve@example.org", "Bob@EXAMPLE.org", "bob@Example.Org")
+
+
+def opened_by(content: bytes) -> tuple[bytes, int]:
+    """The mail without what is minted and the trace, and whose copy it is, by all of its tokens."""
+    found = set()
+    for kind, token in re.findall(rb"https://t\.example\.com/([oc])/([\w-]+)", content):
+        read = TOKENS.read_open if kind == b"o" else TOKENS.read_click
+        known = read(token.decode())
+        assert known
+        found.add(known.recipient)
+        content = content.replace(token, b"")
+    [recipient] = found
+    return TRACE.sub(b"", content), recipient
+
+
+async def test_each_gets_a_copy_of_their_own(bench: Bench) -> None:
+    await bench.relay.senders.set_tracking(bench.relay.ana.id, per_recipient=True)
+    written = HTML.replace(b"Subject", b"Bcc: eve@example.org\r\nTo: bob@example.org\r\nSubject", 1)
+    assert (await bench.send(written, *THREE)).startswith("250 ")
+    got = {}
+    for mail in bench.sink.mails:
+        bare, recipient = opened_by(mail.content)
+        got[recipient] = mail.recipients
+        assert b"eve@" not in mail.content
+        assert b"bob@" in mail.content
+        assert bare == opened_by(bench.sink.mails[0].content)[0]
+    assert got == {
+        1: ["bob@example.org", "bob@Example.Org"],
+        2: ["eve@example.org"],
+        3: ["Bob@EXAMPLE.org"],
+    }
+    [row] = await bench.relay.messages()
+    assert row.recipients == THREE
+    [kept] = await bench.relay.store.read(text("SELECT per_recipient, shared_reason FROM message"))
+    assert tuple(kept) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "recipients", "reason"),
+    [
+        (PLAIN, THREE, None),
+        (HTML.replace(b"Subject", b"X-Track: no\r\nSubject"), THREE, None),
+        (HTML, tuple(f"{number}@example.org" for number in range(101)), "more than 100 recipients"),
+    ],
+    ids=["nothing to track", "not tracked", "too many"],
+)
+async def test_all_share_a_copy_where_that_loses_nothing(
+    store_template: Path,
+    tmp_path: Path,
+    content: bytes,
+    recipients: tuple[str, ...],
+    reason: str | None,
+) -> None:
+    async with bench_with(store_template, tmp_path, max_recipients=101) as bench:
+        ana = await bench.relay.senders.set_tracking(
+            bench.relay.ana.id, per_recipient=True, sticky=False
+        )
+        assert ana.per_recipient
+        assert (await bench.send(content, *recipients)).startswith("250 ")
+        [mail] = bench.sink.mails
+        assert mail.recipients == list(recipients)
+        query = text("SELECT per_recipient, shared_reason FROM message")
+        for row in await bench.relay.store.read(query):
+            assert tuple(row) == (0, reason)
+        if reason:
+            assert opened_by(mail.content)[1] == 0
+
+
+async def test_without_a_record_nobody_is_told_apart(
+    bench: Bench, lock: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.relay.senders.set_tracking(bench.relay.ana.id, per_recipient=True)
+    monkeypatch.setattr("relay.pipeline.RECORD_TIMEOUT", 0.2)
+    async with lock():
+        assert (await bench.send(HTML, *THREE)).startswith("250 ")
+    [mail] = bench.sink.mails
+    assert mail.recipients == list(THREE)
+    assert bench.received == HTML
+
+
+@pytest.mark.parametrize(
+    ("how", "content", "seen"),
+    [
+        ("account", HTML, "submission"),
+        ("upstream", HTML, "submission"),
+        ("network", HTML, None),
+        ("account", b"Subject: nobody's\r\n\r\n", None),
+    ],
+)
+async def test_who_submits_after_a_login_is_there(
+    store_template: Path, tmp_path: Path, how: str, content: bytes, seen: str | None
+) -> None:
+    places: list[Presence] = []
+
+    def from_afar(pipeline: Pipeline) -> Callable[[Envelope], Awaitable[Reply]]:
+        places.append(pipeline._presence)
+
+        async def accept(envelope: Envelope) -> Reply:
+            client = Client("93.184.216.34", b"laptop")
+            identity = replace(envelope.identity, how=how)
+            return await pipeline.accept(replace(envelope, client=client, identity=identity))
+
+        return accept
+
+    async with (
+        Sink().running() as sink,
+        running_relay(store_template, tmp_path, sink.port, accept=from_afar) as relay,
+    ):
+        await Bench(relay, sink).send(content)
+        [presence] = places
+        now_ms = time.time_ns() // 1_000_000
+        assert presence.seen(relay.ana.id, ip_address("93.184.216.34"), now_ms) == seen
+
+
+async def test_a_footer_tells_whoever_is_tracked_and_goes_from_quotes(
+    store_template: Path, tmp_path: Path
+) -> None:
+    footer = "Its sender hears when this is read. {What is kept}"
+    rewriting = {"tracking": Tracking(opens=True, clicks=True, footer=footer)}
+    async with bench_with(store_template, tmp_path, rewriting=rewriting) as bench:
+        await bench.send()
+        quoted = body_of(bench.received)
+        [notice] = re.findall(rb'>Its sender hears when this is read. <a href="([^"]*)"', quoted)
+        token = TOKENS.read_notice(notice.decode().removeprefix(f"{PUBLIC_URL}/p/"))
+        [row] = await bench.relay.messages()
+        assert token == NoticeToken(row.message_id, 0)
+        await bench.send(answer(quoted))
+        assert body_of(bench.received).count(b"What is kept") == 1  # its own
+        await bench.relay.senders.set_tracking(bench.relay.ana.id, opens=False, clicks=False)
+        await bench.send(answer(quoted))
+        assert b"What is kept" not in bench.received
+        await bench.send()
+        assert bench.received == HTML
+
+
+# --- consent --------------------------------------------------------------------------------------
+
+
+async def refuse(bench: Bench, address: str, *kinds: str) -> None:
+    wishes: Any = dict.fromkeys(kinds or ("open", "click"), False)
+    await bench.relay.consents.decide(bench.relay.ana.id, address, wishes, how="notice")
+
+
+def tracked_in(content: bytes) -> str:
+    """What of us is in it: "o" for the pixel, "c" for a link."""
+    kinds = re.findall(rb"https://t\.example\.com/([oc])/", content)
+    return "".join(sorted({kind.decode() for kind in kinds}))
+
+
+async def test_who_has_refused_gets_the_mail_as_it_was_written(bench: Bench) -> None:
+    await refuse(bench, "Eve@example.org")
+    await refuse(bench, "kim@example.org", "open")
+    written = HTML.replace(b"Subject", b"Bcc: eve@example.org\r\nTo: bob@example.org\r\nSubject", 1)
+    three = ("bob@example.org", "eve@example.org", "kim@example.org")
+    assert (await bench.send(written, *three)).startswith("250 ")
+    got = {mail.recipients[0]: mail.content for mail in bench.sink.mails}
+    assert {name: tracked_in(content) for name, content in got.items()} == {
+        "bob@example.org": "co",
+        "eve@example.org": "",
+        "kim@example.org": "c",
+    }
+    plain = HTML.replace(b"Subject", b"To: bob@example.org\r\nSubject", 1)
+    assert TRACE.sub(b"", got["eve@example.org"]) == plain
+    assert all(b"eve@" not in content for content in got.values())
+    assert all(len(mail.recipients) == 1 for mail in bench.sink.mails)
+    [row] = await bench.relay.messages()
+    assert (row.opens, row.clicks, row.untracked_reason) == (True, True, None)
+    assert {(each.recipient, each.kind, each.objection) for each in row.objected} == {
+        (2, "open", "refused"),
+        (2, "click", "refused"),
+        (3, "open", "refused"),
+    }
+    await until_state(bench.relay, "delivered")
+
+
+async def test_a_copy_for_each_and_none_of_ours_for_some(bench: Bench) -> None:
+    await bench.relay.senders.set_tracking(bench.relay.ana.id, per_recipient=True)
+    await refuse(bench, "eve@example.org")
+    await bench.send(HTML, "eve@example.org", "bob@example.org", "kim@example.org")
+    got = {mail.recipients[0]: mail.content for mail in bench.sink.mails}
+    assert TRACE.sub(b"", got["eve@example.org"]) == HTML
+    assert opened_by(got["bob@example.org"])[1] == 2
+    assert opened_by(got["kim@example.org"])[1] == 3
+    [kept] = await bench.relay.store.read(text("SELECT per_recipient FROM message"))
+    assert tuple(kept) == (1,)
+
+
+async def test_all_have_refused_and_the_list_says_so(bench: Bench) -> None:
+    await refuse(bench, "bob@example.org")
+    await bench.send()
+    assert bench.received == HTML
+    [row] = await bench.relay.messages()
+    assert (row.opens, row.clicks) == (False, False)
+    assert row.untracked_reason == "its recipient has refused it"
+    await until_state(bench.relay, "delivered")
+
+
+async def test_a_refusal_beats_what_the_message_wishes(bench: Bench) -> None:
+    await refuse(bench, "bob@example.org")
+    await bench.send(b"X-Track: true\r\n" + HTML, "track@letterbell.invalid", "bob@example.org")
+    assert bench.received == HTML
+
+
+async def test_modes_of_a_sender(bench: Bench) -> None:
+    senders, consents, ana = bench.relay.senders, bench.relay.consents, bench.relay.ana
+    await senders.set_consent(ana.id, "only-consented")
+    await bench.send()
+    assert bench.received == HTML
+    await consents.decide(ana.id, "bob@example.org", {"click": True}, how="import")
+    await bench.send()
+    assert tracked_in(bench.received) == "c"
+    await refuse(bench, "bob@example.org")
+    await senders.set_consent(ana.id, "always")
+    await bench.send()
+    assert tracked_in(bench.received) == "co"
+    await senders.set_consent(ana.id, None)
+    await bench.send()
+    assert bench.received == HTML
+    rows = await bench.relay.messages()
+    assert [row.untracked_reason for row in rows] == [
+        "its recipient has refused it",
+        None,
+        None,
+        "its recipient has not agreed to it",
+    ]
+
+
+async def test_while_nobodys_decision_can_be_read_nobody_is_tracked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await refuse(bench, "bob@example.org")
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(bench.relay.consents, "held", away)
+    before = metrics.STORE_UNAVAILABLE._value.get()
+    with structlog.testing.capture_logs() as logs:
+        assert (await bench.send()).startswith("250 ")
+    assert bench.received == HTML
+    assert metrics.STORE_UNAVAILABLE._value.get() == before + 1
+    [event] = [event for event in logs if event["event"] == "message"]
+    assert event["tracking"] == "what its recipients have decided cannot be read"
+    assert await bench.relay.messages() == []
+
+
+async def test_copies_that_fare_differently_are_settled_each(bench: Bench) -> None:
+    await refuse(bench, "eve@example.org")
+    bench.sink.refuse["eve@example.org"] = "550 5.1.1 no eve"
+    reply = await bench.send(HTML, "bob@example.org", "eve@example.org")
+    assert reply.startswith("250 2.0.0 queued as ")
+    await until_state(bench.relay, "delivered")
+    written = [mail for mail in bench.sink.mails if mail.mail_from != "<>"]
+    assert [mail.recipients for mail in written] == [["bob@example.org"]]
+    assert tracked_in(written[0].content) == "co"

@@ -1,14 +1,19 @@
-"""Whose wish wins, as a table: the most restrictive of the message's, then the sender's toggles."""
+"""Whose wish wins, as a table: the most restrictive of the message's, then the sender's toggles.
+
+And who gets which copy: everybody exactly one.
+"""
 
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.senders import Sender
 from relay.content import Content
 from relay.controls import OFF
 from relay.envelope import Client, Envelope, Identity, Recipient, Wishes
-from relay.policy import plan
+from relay.policy import MAX_COPIES, MAX_OCTETS, plan
 
 ANA = Sender(1, "ana", ("ana@example.com",), opens=True, clicks=False, sticky=True, enabled=True)
 ENVELOPE = Envelope(
@@ -120,3 +125,90 @@ def test_precedence(
 )
 def test_what_is_remembered(sticky: bool, wishes: Wishes, remember: Wishes) -> None:
     assert plan(ENVELOPE, replace(ANA, sticky=sticky), wishes).remember == remember
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+EACH = replace(ANA, per_recipient=True)
+
+
+def to(*addresses: bytes, size: int = 0) -> Envelope:
+    recipients = (Recipient(address, {}, n) for n, address in enumerate(addresses, 1))
+    return replace(ENVELOPE, recipients=tuple(recipients), content=Content(b"", bytes(size)))
+
+
+@pytest.mark.parametrize(
+    ("addresses", "copies"),
+    [
+        ((b"bob@x.org",), [(1, {1})]),  # also of one alone: nobody is to see that there are others
+        ((b"bob@x.org", b"eve@x.org"), [(1, {1}), (2, {2})]),
+        ((b"bob@x.org", b"eve@x.org", b"bob@X.Org"), [(1, {1, 3}), (2, {2})]),
+        ((b"bob@x.org", b"Bob@x.org"), [(1, {1}), (2, {2})]),  # may be two people: RFC 5321 §2.4
+        ((b"postmaster", b"postmaster", b"a@b@x.org"), [(1, {1, 2}), (3, {3})]),
+    ],
+)
+def test_a_copy_for_each(addresses: tuple[bytes, ...], copies: list[tuple[int, set[int]]]) -> None:
+    planned = plan(to(*addresses), EACH, Wishes())
+    found = [(each.recipient, {who.ordinal for who in each.recipients}) for each in planned.copies]
+    assert found == copies
+    assert planned.shared_reason is None
+    assert all(
+        (each.opens, each.clicks, each.reason) == (True, False, None) for each in planned.copies
+    )
+
+
+@pytest.mark.parametrize(
+    ("envelope", "sender", "wishes"),
+    [
+        (to(b"bob@x.org", b"eve@x.org"), ANA, Wishes()),
+        (to(b"bob@x.org", b"eve@x.org"), EACH, OFF),
+        (to(b"bob@x.org", b"eve@x.org"), replace(EACH, opens=False), Wishes()),
+        (replace(to(b"bob@x.org", b"eve@x.org"), mail_from=b""), EACH, Wishes()),
+    ],
+)
+def test_one_copy_where_it_tells_nothing(
+    envelope: Envelope, sender: Sender, wishes: Wishes
+) -> None:
+    planned = plan(envelope, sender, wishes)
+    [copy] = planned.copies
+    assert (copy.recipients, copy.recipient) == (envelope.recipients, 0)
+    assert planned.shared_reason is None
+
+
+@pytest.mark.parametrize(
+    ("recipients", "size", "reason"),
+    [
+        (MAX_COPIES, 10, None),
+        (MAX_COPIES + 1, 10, "more than 100 recipients"),
+        (4, MAX_OCTETS // 4, None),
+        (4, MAX_OCTETS // 4 + 1, "too large for 4 copies"),
+        (1, MAX_OCTETS + 1, None),
+    ],
+)
+def test_too_much_is_shared_and_says_so(recipients: int, size: int, reason: str | None) -> None:
+    addresses = [b"%d@x.org" % number for number in range(recipients)]
+    envelope = to(*addresses, *addresses[:1], size=size)
+    planned = plan(envelope, EACH, Wishes())
+    assert planned.shared_reason == reason
+    assert len(planned.copies) == (1 if reason else recipients)
+    if reason:
+        assert planned.copies[0].recipients == envelope.recipients
+        assert planned.copies[0].recipient == 0
+
+
+some = st.builds(
+    b"%b@%b".__mod__,
+    st.tuples(st.sampled_from([b"a", b"A", b"b", b'"a b"']), st.sampled_from([b"x.y", b"X.y"])),
+)
+
+
+@given(st.lists(some | st.binary(min_size=1, max_size=3), min_size=1, max_size=12), st.booleans())
+def test_everybody_gets_exactly_one(addresses: list[bytes], per_recipient: bool) -> None:
+    envelope = to(*addresses)
+    copies = plan(envelope, replace(ANA, per_recipient=per_recipient), Wishes()).copies
+    everybody = [who for copy in copies for who in copy.recipients]
+    assert sorted(everybody, key=lambda who: who.ordinal) == list(envelope.recipients)
+    for copy in copies:
+        ordinals = [who.ordinal for who in copy.recipients]
+        assert copy.recipient == (min(ordinals) if per_recipient else 0)
+        assert not per_recipient or len({who.address.lower() for who in copy.recipients}) == 1

@@ -1,4 +1,4 @@
-"""Fetches what the tests drive: programs of the system, smtp-sink, node's packages, sslyze.
+"""Fetches what the tests drive: programs of the system, mail servers, node's packages, sslyze.
 
 With --clients, all the mail programs of tests/clients as well.
 
@@ -15,7 +15,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "build" / "system"
-POSTFIX = HERE / "postfix"
 
 # What tells that a thing is there -> Debian's package of it.
 PROGRAMS = {
@@ -29,6 +28,10 @@ PROGRAMS = {
     "openssl": "openssl",
     "systemd-analyze": "systemd",
     "systemd-socket-activate": "systemd",
+    "strace": "strace",
+    "mkfs.ext4": "e2fsprogs",
+    "losetup": "mount",
+    "faketime": "faketime",
 }
 FILES = {
     "/usr/share/perl5/Net/SSLeay.pm /usr/lib/*/perl5/5.*/Net/SSLeay.pm": "libnet-ssleay-perl",
@@ -50,6 +53,13 @@ CLIENT_FILES = {
 
 SSLYZE = "sslyze==6.3.1"  # looks at the listeners' TLS
 
+# Mail and web servers: Debian's package, and a program in it that tells which libraries it wants.
+SERVERS = {
+    "postfix": ("postfix", "usr/sbin/smtp-sink"),
+    "exim": ("exim4-daemon-light", "usr/sbin/exim4"),
+    "nginx": ("nginx", "usr/sbin/nginx"),
+    "caddy": ("caddy", "usr/bin/caddy"),
+}
 # smtp-sink refuses to run as root, and wants to be told who to be instead.
 WRAPPER = """\
 #!/bin/sh
@@ -63,7 +73,7 @@ def main() -> None:
     if "--clients" in sys.argv[1:]:
         PROGRAMS.update(CLIENT_PROGRAMS)
         FILES.update(CLIENT_FILES)
-    for step in (fetch_packages, fetch_postfix, fetch_node_modules, fetch_sslyze):
+    for step in (fetch_packages, fetch_servers, fetch_node_modules, fetch_sslyze):
         try:
             step()
         except (OSError, subprocess.CalledProcessError) as error:
@@ -91,41 +101,48 @@ def install(packages: list[str]) -> None:
     run("apt-get", "install", "-qq", "--no-install-recommends", *packages, env=environment)
 
 
-def fetch_postfix() -> None:
-    """Unpacks Postfix without installing it: two of its test tools need no running Postfix."""
-    if all((HERE / "bin" / name).exists() for name in POSTFIX_TOOLS):
+def fetch_servers() -> None:
+    for name in SERVERS:
+        fetch_server(name)
+    for tool, as_root in POSTFIX_TOOLS.items():
+        path = HERE / "bin" / tool
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(WRAPPER.format(as_root=as_root, postfix=HERE / "postfix", name=tool))
+        path.chmod(0o755)
+
+
+def fetch_server(name: str) -> None:
+    """Unpacks a server without installing it: they exclude each other, and would start."""
+    package, program = SERVERS[name]
+    if (HERE / name / program).exists():
         return
     if not shutil.which("apt-get"):
-        say("smtp-sink and smtp-source are missing here, and this is not Debian")
+        say(f"{name} is missing here, and this is not Debian")
         return
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        package = download_postfix(Path(folder))
-        shutil.rmtree(POSTFIX, ignore_errors=True)
-        POSTFIX.mkdir(parents=True)
-        run("dpkg", "-x", str(package), str(POSTFIX))
-        install_libraries_of(package)
-    for name, as_root in POSTFIX_TOOLS.items():
-        tool = HERE / "bin" / name
-        tool.parent.mkdir(parents=True, exist_ok=True)
-        tool.write_text(WRAPPER.format(as_root=as_root, postfix=POSTFIX, name=name))
-        tool.chmod(0o755)
+        unpack(HERE / name, download(package, Path(folder)), program)
 
 
-def download_postfix(folder: Path) -> Path:
-    say("unpacking Postfix's smtp-sink and smtp-source")
+def download(package: str, folder: Path) -> Path:
+    say(f"unpacking {package}")
     try:
-        run("apt-get", "download", "-qq", "postfix", cwd=folder)
+        run("apt-get", "download", "-qq", package, cwd=folder)
     except subprocess.CalledProcessError:
         run("apt-get", "update", "-qq")
-        run("apt-get", "download", "-qq", "postfix", cwd=folder)
-    return next(folder.glob("postfix_*.deb"))
+        run("apt-get", "download", "-qq", package, cwd=folder)
+    return next(folder.glob(f"{package}_*.deb"))
 
 
-def install_libraries_of(package: Path) -> None:
+def unpack(tree: Path, package: Path, program: str) -> None:
+    """With the libraries that the program lacks here; the tree is there only once it is whole."""
+    new = tree.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    run("dpkg", "-x", str(package), str(new))
     linked = subprocess.run(
-        ["ldd", POSTFIX / "usr/sbin/smtp-sink"],
-        env=os.environ | {"LD_LIBRARY_PATH": str(POSTFIX / "usr/lib/postfix")},
+        ["ldd", new / program],
+        env=os.environ | {"LD_LIBRARY_PATH": str(new / "usr/lib/postfix")},
         check=True,
         capture_output=True,
         text=True,
@@ -136,24 +153,30 @@ def install_libraries_of(package: Path) -> None:
         ).stdout
         names = [each.split()[0] for each in depends.split(",")]
         install([name for name in names if name.startswith("lib")])
+    shutil.rmtree(tree, ignore_errors=True)
+    new.rename(tree)
 
 
 def fetch_node_modules() -> None:
-    wanted = ROOT / "tests" / "package.json"
-    have = HERE / "package.json"
+    install_node_modules(ROOT / "tests" / "package.json", HERE)
+
+
+def install_node_modules(wanted: Path, home: Path) -> None:
+    """What a package.json wants, into a folder that has no other; unless it is there already."""
+    have, name = home / "package.json", wanted.relative_to(ROOT)
     if have.exists() and have.read_bytes() == wanted.read_bytes():
         return
     if not shutil.which("npm"):
-        say("npm is missing here, and with it the node packages of tests/package.json")
+        say(f"npm is missing here, and with it the node packages of {name}")
         return
-    say("installing the node packages of tests/package.json")
-    HERE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=HERE) as folder:
+    say(f"installing the node packages of {name}")
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home) as folder:
         shutil.copy(wanted, folder)
         quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock", "--silent")
-        run("npm", "install", *quiet, cwd=Path(folder))
-        shutil.rmtree(HERE / "node_modules", ignore_errors=True)
-        (Path(folder) / "node_modules").rename(HERE / "node_modules")
+        run("npm", "install", "--omit=optional", *quiet, cwd=Path(folder))
+        shutil.rmtree(home / "node_modules", ignore_errors=True)
+        (Path(folder) / "node_modules").rename(home / "node_modules")
     shutil.copy(wanted, have)
 
 

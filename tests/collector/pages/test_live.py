@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from collector.erasing import erase
 from collector.pages import messages
 
 
@@ -91,6 +92,18 @@ async def test_an_older_page_keeps_to_its_own_rows(site, ana, listen, monkeypatc
     await site.add_mail(ana, "Newest")
     await site.hit(ana, old, "open")
     assert f'hx-target="#mail-{old}"' in await stream.next()
+
+
+async def test_an_erased_mail_leaves_the_list(site, ana, listen) -> None:
+    gone, other = await site.add_mail(ana), await site.add_mail(ana)
+    stream = await listen("/live")
+    assert f'id="mail-{gone}"' in await stream.next()
+    await erase(site.store, ana.id, gone)
+    site.feed.publish(ana.id, gone)
+    event = await stream.next()
+    assert 'hx-target="#mails"' in event
+    assert f'id="mail-{other}"' in event
+    assert str(gone) not in event
 
 
 async def test_one_mails_page_follows_its_story(site, ana, listen) -> None:

@@ -1,11 +1,15 @@
 """The list and one mail: one's own, inert, honest."""
 
+import re
+
 import pytest
 from sites import SENT_MS
+from sqlalchemy import delete
 
 from collector.pages import messages
 from collector.pages.messages import read_id
 from collector.pages.rendering import POLICY
+from collector.schema import hit
 from collector.store import SentLink
 
 HOSTILE = [
@@ -102,6 +106,53 @@ async def test_one_mail_tells_its_story(site, ana, signed_in) -> None:
     assert "Not tracked" not in page
 
 
+async def test_a_copy_for_each_says_who(site, ana, signed_in) -> None:
+    people = ("ben@example.net", "eve@example.org", "zoe@example.org")
+    mail = await site.add_mail(ana, recipients=people, per_recipient=True)
+    for second in (60, 120):
+        await site.hit(ana, mail, "open", recipient=2, at_ms=SENT_MS + second * 1000)
+    await site.hit(ana, mail, "click", recipient=2, link=0)
+    await site.hit(ana, mail, "open", recipient=3, verdict="scanner")
+    page = await text_of(signed_in, f"/mail/{mail}")
+    assert "The copy of eve@example.org. It looked like a person&#39;s browser" in page
+    minute = "14 Nov 2023, 22:1{} UTC"
+    first, last = minute.format(4), minute.format(5)
+    assert recipients_of(page) == [
+        (people[0], "not yet"),
+        (people[1], f"opened twice, {first}, last {last} link followed once, {last}"),
+        (people[2], "not yet; once by machines"),
+    ]
+    assert "likely eve@example.org" in await text_of(signed_in, "/")
+
+
+def recipients_of(page: str) -> list[tuple[str, str]]:
+    """Each recipient on a mail's page, and what is said of them, without its tags."""
+    section = page.partition("recipients-title")[2].partition("</section>")[0]
+    found = re.findall(r'label">(\S+@\S+)</span>.*?"clicks">(.*?)</li>', section, re.DOTALL)
+    return [
+        (who, " ".join(re.sub(r"<[^>]+>", " ", done).split()).replace(" ,", ","))
+        for who, done in found
+    ]
+
+
+async def test_links_say_what_machines_fetched(site, ana, signed_in) -> None:
+    mail = await site.add_mail(ana)
+    for verdict in ("person", "person", "scanner"):
+        await site.hit(ana, mail, "click", link=0, verdict=verdict)
+    assert "2 clicks; 1 more by machines" in await text_of(signed_in, f"/mail/{mail}")
+
+
+async def test_a_shared_copy_says_how_many_and_why(site, ana, signed_in) -> None:
+    people = ("ben@example.net", "eve@example.org")
+    reason = "too large for 2 copies"
+    mail = await site.add_mail(ana, recipients=people, shared_reason=reason)
+    await site.hit(ana, mail, "open")
+    page = await text_of(signed_in, f"/mail/{mail}")
+    assert "The copy that 2 recipients share. It looked like" in page
+    assert f"They share one copy, so who opened it is not known: {reason}." in page
+    assert "likely one of 2 recipients" in await text_of(signed_in, "/")
+
+
 async def test_what_was_left_alone_says_why(site, ana, signed_in) -> None:
     mail = await site.add_mail(ana, tracked=False, reason="no HTML part")
     page = await text_of(signed_in, f"/mail/{mail}")
@@ -127,6 +178,74 @@ async def test_another_senders_mail_is_not_there(site, ana, eve, open_browser) -
     theirs, nobodys = await other.get(f"/mail/{mail}"), await other.get(f"/mail/{mail + 1}")
     assert (theirs.status, nobodys.status) == (404, 404)
     assert await theirs.text() == await nobodys.text()
+
+
+async def test_a_mail_can_be_stopped(site, ana, signed_in) -> None:
+    mail = await site.add_mail(ana)
+    page = await text_of(signed_in, f"/mail/{mail}")
+    assert f'action="/mail/{mail}/stop"' in page
+    assert f"<code>{mail:x}</code>" in page
+    answer = await signed_in.post(f"/mail/{mail}/stop", {})
+    assert (answer.status, answer.headers["Location"]) == (303, f"/mail/{mail}")
+    await site.hit(ana, mail, "open")
+    page = await text_of(signed_in, f"/mail/{mail}")
+    for words in ("Its tracking is stopped.", "Tracking stopped", "Opens no longer tracked"):
+        assert words in page
+    assert "/stop" not in page
+    assert "Opened" not in page
+    assert "Links no longer tracked" in await text_of(signed_in, "/")
+
+
+async def test_a_mail_can_be_erased(site, ana, signed_in) -> None:
+    mail, other = await site.add_mail(ana, "Goes"), await site.add_mail(ana, "Stays")
+    await text_of(signed_in, f"/mail/{mail}")
+    answer = await signed_in.post(f"/mail/{mail}/erase", {})
+    assert (answer.status, answer.headers["Location"]) == (303, "/?erased")
+    page = await text_of(signed_in, "/?erased")
+    assert "The mail is erased." in page
+    assert "Goes" not in page
+    assert (await signed_in.get(f"/mail/{mail}")).status == 404
+    assert (await signed_in.post(f"/mail/{mail}/erase", {})).status == 404
+    assert "Stays" in await text_of(signed_in, f"/mail/{other}")
+
+
+@pytest.mark.parametrize("what", ["stop", "erase"])
+async def test_another_senders_mail_is_out_of_reach(
+    site, ana, eve, signed_in, open_browser, what: str
+) -> None:
+    mail = await site.add_mail(ana, "Ana's own")
+    other = await open_browser()
+    await other.be(site, eve)
+    await other.get("/")
+    theirs = await other.post(f"/mail/{mail}/{what}", {})
+    nobodys = await other.post(f"/mail/{mail + 1}/{what}", {})
+    assert (theirs.status, nobodys.status) == (404, 404)
+    assert await theirs.text() == await nobodys.text()
+    assert (await other.post(f"/mail/{'9' * 40}/{what}", {})).status == 404
+    page = await text_of(signed_in, f"/mail/{mail}")
+    assert "Its tracking is stopped" not in page
+
+
+@pytest.mark.parametrize("what", ["stop", "erase"])
+async def test_only_our_own_form_does_it(site, ana, signed_in, what: str) -> None:
+    mail = await site.add_mail(ana)
+    await text_of(signed_in, f"/mail/{mail}")
+    for fields, headers in (({"form_token": "0" * 32}, {}), ({}, {"Sec-Fetch-Site": "cross-site"})):
+        assert (await signed_in.post(f"/mail/{mail}/{what}", fields, headers)).status == 403
+    assert (await signed_in.get(f"/mail/{mail}/{what}")).status == 405
+    assert "/stop" in await text_of(signed_in, f"/mail/{mail}")
+
+
+async def test_hits_that_are_not_kept_are_told_as_such(site, ana, signed_in) -> None:
+    mail = await site.add_mail(ana)
+    await site.hit(ana, mail, "open")
+    await site.hit(ana, mail, "click", link=0)
+    assert "no longer kept" not in await text_of(signed_in, f"/mail/{mail}")
+    await site.store.change(delete(hit), {})
+    page = await text_of(signed_in, f"/mail/{mail}")
+    assert "Older hits are counted, but no longer kept." in page
+    assert ">not kept<" in page
+    assert "not yet" not in page
 
 
 @pytest.mark.parametrize("path", ["/mail/0", "/mail/9223372036854775808", "/mail/" + "9" * 40])

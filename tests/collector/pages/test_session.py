@@ -40,7 +40,7 @@ async def test_over_tls_cookies_are_secure_and_bound_to_the_host(site, ana, brow
     class Request:
         app = request_app
 
-    session._set_cookie(Request, response, session._session_cookie(Request), "x", 60)
+    session._set_cookie(Request, response, session.session_cookie(Request), "x", 60)
     cookie = response.cookies["__Host-letterbell_session"]
     assert cookie["secure"]
     assert cookie["path"] == "/"

@@ -37,5 +37,6 @@ def test_each_state_has_a_chip_and_a_sentence() -> None:
         "Delivered",
         "Delayed",
         "Refused",
+        "Queued",
     }
     assert all(say_state(state)[1] for state in STATES)

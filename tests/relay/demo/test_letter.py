@@ -18,6 +18,9 @@ class Links:
     def pixel(self) -> str:
         return "http://127.0.0.1/o/pixel"
 
+    def notice(self) -> str:
+        return "http://127.0.0.1/p/notice"
+
 
 def write(text: str = "Hello", to: str = "ben@inbox.example", subject: str = "Hi"):
     return letter.write(
