@@ -3,7 +3,7 @@ recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
 `messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients` and
-`durations`, which are pure; what recipients read is in `languages`.
+`durations`, which are pure; in which language, `speech` knows, of those in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -13,10 +13,11 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import languages, live, messages, notice, session, settings
+from collector.pages import live, messages, notice, session, settings, speech
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
+from collector.pages.speech import spoken
 
 HERE = Path(__file__).parent
 ASSETS = web.AppKey("ASSETS", Assets)
@@ -41,7 +42,7 @@ def setup(app: web.Application) -> None:
     environment.globals["navigation"] = NAVIGATION
     environment.filters["iso"] = _iso
     environment.filters["plain_time"] = _plain_time
-    environment.globals["_"] = languages.say
+    speech.setup(app, environment)
     session.setup(app)
     live.setup(app)
     notice.setup(app)
@@ -59,15 +60,15 @@ def routes() -> list[web.RouteDef]:
         web.post("/settings", _page(settings.submit_settings)),
         web.get("/live", _page(live.stream_list), allow_head=False),
         web.get(r"/live/{message_id:\d+}", _page(live.stream_message), allow_head=False),
-        web.get(session.SIGN_IN, told(session.show_sign_in)),
-        web.post(session.SIGN_IN, told(session.submit_sign_in)),
+        web.get(session.SIGN_IN, spoken(told(session.show_sign_in))),
+        web.post(session.SIGN_IN, spoken(told(session.submit_sign_in))),
         web.post("/sign-out", _page(session.submit_sign_out)),
         web.get(STATIC + "{name:.+}", _serve_asset),
     ]
 
 
 def _page(handler: SenderHandler) -> Handler:
-    return told(for_sender(handler))
+    return spoken(told(for_sender(handler)))
 
 
 async def _serve_asset(request: web.Request) -> web.StreamResponse:

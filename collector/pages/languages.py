@@ -1,17 +1,15 @@
-"""The languages of the pages that recipients see: which one a reader wants, and its words.
+"""The languages of the pages: which one a reader wants, and its words.
 
-English stands in the templates; the others are gettext catalogues in translations/, read as they
-are when the application is made, so nothing is compiled.
+English stands in templates and code; the others are gettext catalogues in translations/ (what
+recipients read) and translations/sender/ (what senders read), read as they are when the application
+is made, so nothing is compiled.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import jinja2
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -41,15 +39,25 @@ class Language:
     name: str
     words: NullTranslations
 
+    @classmethod
+    def english(cls) -> "Language":
+        """The one that needs no catalogue."""
+        return cls(DEFAULT, NAMES[DEFAULT], NullTranslations())
+
     def date(self, milliseconds: int) -> str:
         """The day of a moment (UTC), as it is written out."""
         day = datetime.fromtimestamp(milliseconds / 1000, UTC).date()
         return format_date(day, "long", locale=self.code)
 
 
-def read_languages() -> dict[str, Language]:
-    """All languages by their codes."""
-    return {code: Language(code, name, _read_words(code)) for code, name in NAMES.items()}
+def read_languages(folder: Path = FOLDER) -> dict[str, Language]:
+    """All languages by their codes, with the words of the catalogues in `folder`."""
+    others = {
+        code: Language(code, name, _read_words(folder / f"{code}.po", code))
+        for code, name in NAMES.items()
+        if code != DEFAULT
+    }
+    return {DEFAULT: Language.english()} | others
 
 
 def choose(asked: str | None, accepted: str) -> str:
@@ -67,13 +75,6 @@ def choose(asked: str | None, accepted: str) -> str:
     return wanted if weights.get(wanted) else DEFAULT
 
 
-@jinja2.pass_context
-def say(context: Mapping[str, Any], text: str, **values: object) -> str:
-    """For templates: a text of theirs in the page's `language`; `values` fill its %(names)s."""
-    language: Language = context["language"]
-    return language.words.gettext(text) % values
-
-
 def _read_weight(parameter: str) -> float:
     name, _, value = parameter.replace(" ", "").partition("=")
     if name.lower() != "q":
@@ -84,10 +85,8 @@ def _read_weight(parameter: str) -> float:
         return 0.0
 
 
-def _read_words(code: str) -> NullTranslations:
-    if code == DEFAULT:
-        return NullTranslations()
-    with (FOLDER / f"{code}.po").open("rb") as file:
+def _read_words(path: Path, code: str) -> NullTranslations:
+    with path.open("rb") as file:
         catalog = read_po(file, locale=code)
     compiled = BytesIO()
     write_mo(compiled, catalog)

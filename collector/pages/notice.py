@@ -22,6 +22,7 @@ from collector.pages import forms
 from collector.pages.languages import Language, choose, read_languages
 from collector.pages.outage import RETRY_SECONDS, Handler
 from collector.pages.rendering import render, see_other
+from collector.pages.speech import accepted, speak
 from collector.schema import HIT_KINDS
 from collector.throttle import Throttle
 from collector.tracking import find_client
@@ -193,13 +194,14 @@ async def _render(
     request: web.Request, template: str, *, status: int = 200, **context: object
 ) -> web.Response:
     languages = request.app[LANGUAGES]
-    accepted = ",".join(request.headers.getall("Accept-Language", ()))
+    language = languages[choose(request.query.get("lang"), accepted(request))]
+    speak(language)
     response = await render(
         request,
         f"notice/{template}.html",
         status=status,
         policy={"script-src": "'none'", "connect-src": "'none'"},
-        language=languages[choose(request.query.get("lang"), accepted)],
+        language=language,
         languages=tuple(languages.values()),
         host=urlsplit(request.app[PUBLIC_URL]).hostname,
         **context,

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 
-import jinja2
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from jinja2.ext import babel_extract
 
 from collector import pages
-from collector.pages.languages import DEFAULT, FOLDER, NAMES, choose, read_languages, say
+from collector.pages.languages import DEFAULT, FOLDER, NAMES, choose, read_languages
 from collector.pages.notice import TEXT_VERSION
 
 HERE = Path(pages.__file__).parent
@@ -72,14 +71,6 @@ def test_languages_read_as_they_are_written(code: str) -> None:
     assert "2023" in language.date(1_700_000_000_000)
     spoken = language.words.gettext("Your choice")
     assert (spoken == "Your choice") is (code == DEFAULT)
-
-
-def test_what_is_filled_in_is_text_and_no_markup() -> None:
-    environment = jinja2.Environment(autoescape=True)
-    environment.globals["_"] = say
-    template = environment.from_string('{{ _("Sent by %(who)s", who=who) }}')
-    made = template.render(language=read_languages()["en"], who="<b>&%(x)s")
-    assert made == "Sent by &lt;b&gt;&amp;%(x)s"
 
 
 @pytest.mark.parametrize(
