@@ -13,10 +13,9 @@ from collector.client import Networks, within
 from collector.consents import Consents
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
-from collector.keeping import DEFAULT, Keeping
 from collector.presence import Presence
 from collector.recorder import Recorder
-from collector.retention import FOR_EVER, Ages
+from collector.retention import FOR_EVER, Retention
 from collector.senders import Senders
 from collector.stats import Stats
 from collector.store import Store
@@ -55,14 +54,13 @@ def build_app(
     metrics_from: Networks,
     secure_cookies: bool,
     presence: Presence | None = None,
-    keeping: Keeping = DEFAULT,
-    ages: Ages = FOR_EVER,
+    retention: Retention | None = None,
     alarms: Callable[[], Mapping[str, str]] = dict,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
-    `presence` is the recorder's, and is told where the pages are used from. `keeping` and `ages`
-    are what recipients are told of.
+    `presence` is the recorder's, and is told where the pages are used from. `retention`
+    and what the recorder keeps are what recipients are told of.
     `alarms` says what is wrong with the relay just now: what about, and the problem.
     """
     app = web.Application()
@@ -72,8 +70,7 @@ def build_app(
     app[keys.TOKENS] = tokens
     app[keys.RECORDER] = recorder
     app[keys.PRESENCE] = presence or Presence()
-    app[keys.KEEPING] = keeping
-    app[keys.AGES] = ages
+    app[keys.RETENTION] = retention or Retention(store, FOR_EVER)
     app[keys.STATS] = stats
     app[keys.FEED] = feed
     app[keys.READ_LABEL] = read_label

@@ -7,10 +7,9 @@ from aiohttp import web
 from collector.client import Networks
 from collector.consents import Consents
 from collector.feed import Feed
-from collector.keeping import Keeping
 from collector.presence import Presence
 from collector.recorder import Recorder
-from collector.retention import Ages
+from collector.retention import Retention
 from collector.senders import Senders
 from collector.stats import Stats
 from collector.store import Store
@@ -22,8 +21,7 @@ CONSENTS = web.AppKey("CONSENTS", Consents)
 TOKENS = web.AppKey("TOKENS", Tokens)
 RECORDER = web.AppKey("RECORDER", Recorder)
 PRESENCE = web.AppKey("PRESENCE", Presence)
-KEEPING = web.AppKey("KEEPING", Keeping)
-AGES = web.AppKey("AGES", Ages)
+RETENTION = web.AppKey("RETENTION", Retention)
 STATS = web.AppKey("STATS", Stats)
 FEED = web.AppKey("FEED", Feed)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")

@@ -63,16 +63,17 @@ class Recorder:
     ) -> None:
         """A click within `early_click` seconds of the delivery counts as a scanner's.
 
-        `signs` name agents and networks, and may be changed; by default they are ours. `presence`
-        says where senders are, `keeping` what is kept of a hit, `consent` the mode of senders who
-        have none of their own.
+        `signs` name agents and networks; by default they are ours. `presence` says where senders
+        are, `keeping` what is kept of a hit, `consent` the mode of senders who have none of their
+        own. `signs` and `keeping` may be changed.
         """
         self.signs = signs or our_signs()
+        self.keeping = keeping
         self._store = store
         self._feed = feed
         self._presence = presence or Presence()
         self._early_click_ms = int(early_click * 1000)
-        self._store_hits = partial(store_hits, judge=self._judge, keeping=keeping, consent=consent)
+        self._store_hits = partial(store_hits, judge=self._judge, consent=consent)
         self._max_buffered = max_buffered
         self._buffer: deque[_Buffered] = deque()
         metrics.HITS_WAITING.set_function(lambda: len(self._buffer))
@@ -133,7 +134,9 @@ class Recorder:
         group = list(islice(self._buffer, MAX_GROUP))
         hits = [buffered.hit for buffered in group]
         try:
-            kept = await self._store.write(partial(self._store_hits, hits=hits))
+            kept = await self._store.write(
+                partial(self._store_hits, hits=hits, keeping=self.keeping)
+            )
         except StoreUnavailable as error:
             log.warning("hits wait for the store", count=len(self._buffer), reason=error.reason)
             return False

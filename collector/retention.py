@@ -43,7 +43,7 @@ FOR_EVER = Ages()
 
 
 class Retention:
-    """Holds the ages; `run` it as a task."""
+    """Holds the `ages`, which may be changed; `run` it as a task."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Retention:
         ages: Ages,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
+        self.ages = ages
         self._store = store
-        self._ages = ages
         self._now_ms = now_ms
 
     async def run(self) -> None:
@@ -68,10 +68,10 @@ class Retention:
     async def sweep(self) -> None:
         """Removes what is too old by now. Raises StoreUnavailable; what is left can wait."""
         now_ms = self._now_ms()
-        if self._ages.messages:
-            self._tell("message", await self._sweep_messages(now_ms - self._ages.messages * DAY_MS))
-        if self._ages.hits:
-            self._tell("hit", await self._sweep_hits(now_ms - self._ages.hits * DAY_MS))
+        if self.ages.messages:
+            self._tell("message", await self._sweep_messages(now_ms - self.ages.messages * DAY_MS))
+        if self.ages.hits:
+            self._tell("hit", await self._sweep_hits(now_ms - self.ages.hits * DAY_MS))
 
     async def _sweep_messages(self, before_ms: float) -> int:
         removed = 0

@@ -254,6 +254,9 @@ def _tls(smtp: SmtpSettings) -> Tls | None:
         raise ConfigError(None, Problem("smtp.certificate", str(unusable))) from None
 
 
+_RELOADED = "delivery, upstream, dkim, tokens, verdict, hits, retention"
+
+
 async def _reload_settings(
     site: Site, signing: Signing, seal: Seal, reread: Callable[[], Settings]
 ) -> dict[str, object]:
@@ -262,6 +265,7 @@ async def _reload_settings(
     new_signs = await asyncio.to_thread(signs, settings)
     signing.change(await asyncio.to_thread(signing_keys, settings))
     site.change_signs(new_signs)
+    site.change_keeping(settings.hits.parsed, settings.retention.parsed)
     site.tokens.change(settings.tokens.parsed)
     seal.change(settings.tokens.parsed)
     delivery = settings.delivery
@@ -271,7 +275,7 @@ async def _reload_settings(
         when_away=delivery.when_upstream_is_away,
     )
     site.change_routes(settings.upstream.routes(settings.hostname))
-    return {"changed": "delivery, upstream, dkim, tokens, verdict", "mend": "for all else, restart"}
+    return {"changed": _RELOADED, "mend": "for all else, restart"}
 
 
 async def _reload_certificate(tls: Tls, hostname: str) -> dict[str, object]:

@@ -65,6 +65,7 @@ class Site:
     drafts: Drafts
     tokens: Tokens
     recorder: Recorder
+    retention: Retention
     app: web.Application
 
     def change_delivery(self, *, pace: Pace, inline_timeout: float, when_away: WhenAway) -> None:
@@ -77,6 +78,11 @@ class Site:
     def change_signs(self, signs: Signs) -> None:
         """From now on hits are judged by these."""
         self.recorder.signs = signs
+
+    def change_keeping(self, keeping: Keeping, ages: Ages) -> None:
+        """From now on so much is kept of a hit, for so long; what is kept already only ages."""
+        self.recorder.keeping = keeping
+        self.retention.ages = ages
 
     def change_routes(self, routes: Sequence[UpstreamRoute]) -> None:
         """From now on mail goes by these, what waits as well."""
@@ -196,8 +202,7 @@ async def open_site(
         public_url=public_url,
         trusted_proxies=trusted_proxies,
         presence=presence,
-        keeping=keeping,
-        ages=ages,
+        retention=retention,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
         secure_cookies=public_url.startswith("https:"),
@@ -219,6 +224,7 @@ async def open_site(
             drafts=drafts,
             tokens=tokens,
             recorder=recorder,
+            retention=retention,
             app=app,
         )
     finally:

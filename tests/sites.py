@@ -15,8 +15,9 @@ from collector.app import build_app
 from collector.consents import Consents
 from collector.feed import Feed
 from collector.hits import Hit, store_hits
-from collector.keeping import Keeping
+from collector.keeping import DEFAULT, Keeping
 from collector.recorder import Recorder
+from collector.retention import FOR_EVER, Ages, Retention
 from collector.senders import Sender, Senders
 from collector.stats import Stats
 from collector.store import Outcome, Sent, SentLink, Store
@@ -121,11 +122,13 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(folder: Path, **told: Any) -> AsyncIterator[Site]:
+async def open_site(
+    folder: Path, *, keeping: Keeping = DEFAULT, ages: Ages = FOR_EVER, **told: Any
+) -> AsyncIterator[Site]:
     """The running site, its store in `folder`; `told` is more for build_app."""
     store = await Store.open(f"sqlite:///{folder / 'letterbell.db'}")
     senders, consents, feed = Senders(store), Consents(store), Feed()
-    recorder = Recorder(store, feed)
+    recorder = Recorder(store, feed, keeping=keeping)
     app = build_app(
         store=store,
         senders=senders,
@@ -139,6 +142,7 @@ async def open_site(folder: Path, **told: Any) -> AsyncIterator[Site]:
         trusted_proxies=(),
         metrics_from=(),
         secure_cookies=False,
+        retention=Retention(store, ages),
         **told,
     )
     async with TestServer(app) as server:

@@ -17,7 +17,7 @@ from collector import metrics
 from collector.consent import Kind, canonical, objection
 from collector.consents import TrackedMail
 from collector.errors import StoreConflict, StoreUnavailable
-from collector.keys import AGES, CONSENTS, KEEPING, PUBLIC_URL, TOKENS
+from collector.keys import CONSENTS, PUBLIC_URL, RECORDER, RETENTION, TOKENS
 from collector.pages import forms
 from collector.pages.languages import Language, choose, read_languages
 from collector.pages.outage import RETRY_SECONDS, Handler
@@ -84,6 +84,7 @@ async def show_notice(request: web.Request) -> web.StreamResponse:
         return await _say(request, NOT_FOUND, status=404)
     mail, address = found
     known = await request.app[CONSENTS].held(mail.sender_id, [address] if address else [])
+    days = request.app[RETENTION].ages.messages
     return await _render(
         request,
         "choice",
@@ -94,8 +95,8 @@ async def show_notice(request: web.Request) -> web.StreamResponse:
             for kind in HIT_KINDS
         },
         saved="saved" in request.query,
-        keeping=request.app[KEEPING],
-        days=f"{request.app[AGES].messages:g}" if request.app[AGES].messages else "",
+        keeping=request.app[RECORDER].keeping,
+        days=f"{days:g}" if days else "",
     )
 
 
