@@ -121,9 +121,11 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(folder: Path, **told: Any) -> AsyncIterator[Site]:
-    """The running site, its store in `folder`; `told` is more for build_app."""
-    store = await Store.open(f"sqlite:///{folder / 'letterbell.db'}")
+async def open_site(
+    folder: Path, *, store_url: str | None = None, **told: Any
+) -> AsyncIterator[Site]:
+    """The running site, its store in `folder` or where it is told; `told` is more for build_app."""
+    store = await Store.open(store_url or f"sqlite:///{folder / 'letterbell.db'}")
     senders, consents, feed = Senders(store), Consents(store), Feed()
     recorder = Recorder(store, feed)
     app = build_app(

@@ -136,7 +136,7 @@ def test_paths_are_relative_to_the_files_folder(config: Path, tmp_path: Path) ->
     assert settings.upstream.ca_file == folder / "ca.pem"
     assert settings.upstream.password is not None
     assert settings.upstream.password.get_secret_value() == "with a space "
-    assert settings.store.url == f"sqlite:///{folder}/letterbell.db"
+    assert settings.store.open_url == f"sqlite:///{folder}/letterbell.db"
 
 
 def test_secret_files_of_the_environment_replace_the_files_secret(
@@ -443,8 +443,8 @@ SAYS = {
     "store": (
         LEAST + '[store]\nurl = "mysql://x"\n',
         (
-            "store.url = 'mysql://x': should be \"sqlite:///\" and a path, "
-            'like "sqlite:///letterbell.db"'
+            'store.url: should be "sqlite:///" and a path, like "sqlite:///letterbell.db", or '
+            '"postgresql://USER:PASSWORD@HOST/NAME"'
         ),
     ),
     "not TOML": (LEAST + "[smtp", "is not TOML: "),
