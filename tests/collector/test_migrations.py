@@ -12,18 +12,21 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from places import File, OnServer, Place
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import URL, Connection, inspect, text
 
 from collector import migrations
 from collector.databases import find_database
 from collector.errors import StoreError
 from collector.schema import metadata
+from collector.sqlite import SQLite
 
 
 def upgrade(database: Path | str, revision: str = "head") -> None:
     """The file, or what the URL names."""
-    url = database if isinstance(database, str) else f"sqlite:///{database}"
-    migrations.upgrade(find_database(url), revision)
+    if isinstance(database, str):
+        migrations.upgrade(find_database(database), revision)
+    else:
+        migrations.upgrade(SQLite(URL.create("sqlite", database=str(database))), revision)
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import trustme
-from places import OnServer, make_template, open_database
+from aiohttp import ClientSession
+from places import TEMPLATE, OnServer, make_template, open_database
 from postgresql import Server, open_server
+from sites import TOKENS, open_site
 from sqlalchemy import insert, select, text
 from sqlalchemy.util import await_only
 
@@ -32,10 +34,10 @@ PASSWORD = "correct horse"
 
 
 @pytest.fixture
-def place(postgresql_server: Server) -> Iterator[OnServer]:
+def database(postgresql_server: Server) -> Iterator[OnServer]:
     """On this engine alone."""
-    with open_database(postgresql_server, "of_postgres") as database:
-        yield database
+    with open_database(postgresql_server, "of_postgres") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ async def refusal(url: str) -> str:
 
 
 async def test_with_its_password_it_opens(guarded: Server) -> None:
-    store = await Store.open(guarded.url("template_of_letterbell"))
+    store = await Store.open(guarded.url(TEMPLATE))
     await store.check()
     await store.close()
 
@@ -170,22 +172,23 @@ class Way:
     server: Server
     context: ssl.SSLContext | None = None
     cut_behind: bytes | None = None  # said by the store; heard by the server, and not answered
+    is_cut: bool = False
     open: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
+    walks: set[asyncio.Task[None] | None] = field(default_factory=set)
 
     def url(self, database: str, query: str = "") -> str:
         return f"postgresql://letterbell@127.0.0.1:{self.port}/{database}{query}"
 
     async def walk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.context:
-            await reader.readexactly(8)  # SSLRequest
-            writer.write(b"S")
-            with suppress(ssl.SSLError, ConnectionError):
+        self.walks.add(asyncio.current_task())
+        with suppress(ssl.SSLError, ConnectionError):
+            if self.context:
+                await reader.readexactly(8)  # SSLRequest
+                writer.write(b"S")
                 await writer.start_tls(self.context)
-                await self._pass_on(reader, writer)
-        else:
             await self._pass_on(reader, writer)
-        writer.close()
+        await close(writer)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = f"{self.server.folder}/.s.PGSQL.{self.server.port}"
@@ -194,23 +197,28 @@ class Way:
         with suppress(ConnectionError):
             while octets := await reader.read(65_536):
                 await self.open.wait()
-                if self.cut_behind and self.cut_behind in octets:
-                    answering.cancel()
-                    asks.write(octets)
-                    asks.write_eof()
-                    await answers.read()  # until the server has done it and gone
-                    writer.transport.abort()
-                    break
                 asks.write(octets)
-        answering.cancel()
-        asks.close()
+                if self.cut_behind and self.cut_behind in octets:
+                    self.is_cut = True
+        asks.write_eof()
+        await answering
+        await close(asks)
 
     async def _copy(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while octets := await answers.read(65_536):
                 await self.open.wait()
+                if self.is_cut:  # the server has done it, and nobody hears
+                    self.is_cut = False
+                    writer.transport.abort()
                 writer.write(octets)
             writer.close()
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ssl.SSLError, OSError):
+        await writer.wait_closed()
 
 
 @asynccontextmanager
@@ -221,64 +229,96 @@ async def open_way(server: Server, **told: Any) -> AsyncIterator[Way]:
     way.port = listening.sockets[0].getsockname()[1]
     yield way
     listening.close()
+    await asyncio.gather(*filter(None, way.walks))
 
 
-async def test_tls_that_proves_who_it_is(place: OnServer, tmp_path: Path) -> None:
+async def test_tls_that_proves_who_it_is(database: OnServer, tmp_path: Path) -> None:
     authority, name = trustme.CA(), "127.0.0.1"
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(context)
     ours, others = (f"&sslrootcert={tmp_path}/{each}.pem" for each in ("ca", "other"))
-    async with open_way(place.server, context=context) as way:
-        store = await Store.open(way.url(place.name, f"?sslmode=verify-full{ours}"))
+    async with open_way(database.server, context=context) as way:
+        store = await Store.open(way.url(database.name, f"?sslmode=verify-full{ours}"))
         await store.check()
         await store.close()
-        said = await refusal(way.url(place.name, f"?sslmode=verify-full{others}"))
+        said = await refusal(way.url(database.name, f"?sslmode=verify-full{others}"))
         assert "CERTIFICATE_VERIFY_FAILED" in said
         assert "see sslmode and sslrootcert" in said
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("elsewhere.example").configure_cert(context)
-    async with open_way(place.server, context=context) as way:
-        said = await refusal(way.url(place.name, f"?sslmode=verify-full{ours}"))
+    async with open_way(database.server, context=context) as way:
+        said = await refusal(way.url(database.name, f"?sslmode=verify-full{ours}"))
         assert "certificate is not valid for '127.0.0.1'" in said
-        store = await Store.open(way.url(place.name, f"?sslmode=verify-ca{ours}"))
+        store = await Store.open(way.url(database.name, f"?sslmode=verify-ca{ours}"))
         await store.close()
 
 
-async def test_it_comes_back_when_the_server_does(make_row: Callable[..., Sent]) -> None:
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A server that may be stopped."""
     with open_server() as server:
         make_template(server)
-        store = await Store.open(server.url("template_of_letterbell"))
-        await store.write(add_ana)
-        before, lost, after = (make_row(number) for number in range(3))
-        await store.record_sent(before)
-        server.stop()
-        with pytest.raises(StoreUnavailable):
-            await store.record_sent(lost)
-        with pytest.raises(StoreUnavailable):
-            await store.read(select(message.c.id))
-        with pytest.raises(StoreUnavailable):
-            await store.check()
-        server.start()
-        await store.record_sent(after)
-        found = {row.id for row in await store.read(select(message.c.id))}
-        assert found == {before.message_id, after.message_id}
-        await store.close()
+        yield server
 
 
-async def test_a_server_that_went_and_came_unnoticed(make_row: Callable[..., Sent]) -> None:
-    """Nobody asked meanwhile: nobody need know."""
-    with open_server() as server:
-        make_template(server)
-        store = await Store.open(server.url("template_of_letterbell"))
-        await store.write(add_ana)
+async def test_it_comes_back_when_the_server_does(
+    own_server: Server, make_row: Callable[..., Sent]
+) -> None:
+    store = await Store.open(own_server.url(TEMPLATE))
+    await store.write(add_ana)
+    before, lost, after = (make_row(number) for number in range(3))
+    await store.record_sent(before)
+    await asyncio.to_thread(own_server.stop)
+    with pytest.raises(StoreUnavailable):
+        await store.record_sent(lost)
+    with pytest.raises(StoreUnavailable):
         await store.read(select(message.c.id))
-        server.stop()
-        server.start()
-        await store.record_sent(make_row(1))
-        assert len(await store.read(select(message.c.id))) == 1
-        await store.close()
+    with pytest.raises(StoreUnavailable):
+        await store.check()
+    await asyncio.to_thread(own_server.start)
+    await store.record_sent(after)
+    found = {row.id for row in await store.read(select(message.c.id))}
+    assert found == {before.message_id, after.message_id}
+    await store.close()
+
+
+async def test_a_server_that_went_and_came_unnoticed(
+    own_server: Server, make_row: Callable[..., Sent]
+) -> None:
+    """Nobody asked meanwhile: nobody need know."""
+    store = await Store.open(own_server.url(TEMPLATE))
+    await store.write(add_ana)
+    await store.read(select(message.c.id))
+    await asyncio.to_thread(own_server.stop)
+    await asyncio.to_thread(own_server.start)
+    await store.record_sent(make_row(1))
+    assert len(await store.read(select(message.c.id))) == 1
+    await store.close()
+
+
+async def test_links_and_pixels_are_answered_without_it(own_server: Server, tmp_path: Path) -> None:
+    """As with SQLite: what was answered meanwhile is stored when it is back."""
+    url = own_server.url(TEMPLATE)
+    async with open_site(tmp_path, store_url=url) as site, ClientSession(site.url) as session:
+        ana = await site.senders.ensure("ana", ["ana@example.com"], opens=True, clicks=True)
+        assert ana
+        mail = await site.add_mail(ana)
+        await asyncio.to_thread(own_server.stop)
+        click = TOKENS.mint_click(mail, 0, 0, b"https://example.com/plans")
+        async with session.get(f"/c/{click}", allow_redirects=False) as answer:
+            assert answer.status == 302
+            assert answer.headers["Location"] == "https://example.com/plans"
+        async with session.get(f"/o/{TOKENS.mint_open(mail)}") as answer:
+            assert answer.content_type == "image/gif"
+        async with session.get("/health") as answer:
+            assert answer.status == 503
+        await asyncio.to_thread(own_server.start)
+        async with session.get("/health") as answer:
+            assert answer.status == 200
+    kinds = own_server.execute("SELECT kind FROM hit ORDER BY id", TEMPLATE)
+    assert [row["kind"] for row in kinds] == [1, 0]
 
 
 def add_ana(connection: Any) -> int:
@@ -309,16 +349,16 @@ def make_row() -> Callable[..., Sent]:
 
 
 async def test_a_commit_that_was_not_answered_is_undone(
-    place: OnServer, make_row: Callable[..., Sent]
+    database: OnServer, make_row: Callable[..., Sent]
 ) -> None:
     """Who hears of an error finds nothing stored, although the server had stored it."""
-    async with open_way(place.server) as way:
-        store = await Store.open(way.url(place.name))
+    async with open_way(database.server) as way:
+        store = await Store.open(way.url(database.name))
         await store.write(add_ana)
         way.cut_behind = b"COMMIT"
         with pytest.raises(StoreUnavailable):
             await store.record_sent(make_row(1))
-        assert place.execute("SELECT id FROM message") == [(1_001,)]
+        assert database.execute("SELECT id FROM message") == [(1_001,)]
         way.cut_behind = None
         await store.check()
         assert await store.read(select(message.c.id)) == []
@@ -326,12 +366,12 @@ async def test_a_commit_that_was_not_answered_is_undone(
 
 
 async def test_a_server_that_falls_silent_is_given_up(
-    place: OnServer, make_row: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch
+    database: OnServer, make_row: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("CONNECT_SECONDS", "WRITE_SECONDS", "READ_SECONDS", "GRACE_SECONDS"):
         monkeypatch.setattr(postgres, name, 0.1 if name == "GRACE_SECONDS" else 0.5)
-    async with open_way(place.server) as way:
-        store = await Store.open(way.url(place.name))
+    async with open_way(database.server) as way:
+        store = await Store.open(way.url(database.name))
         await store.write(add_ana)
         way.open.clear()
         outcomes = await asyncio.gather(
@@ -346,11 +386,11 @@ async def test_a_server_that_falls_silent_is_given_up(
 
 
 async def test_a_statement_that_takes_too_long_ends(
-    place: OnServer, monkeypatch: pytest.MonkeyPatch
+    database: OnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "WRITE_SECONDS", 0.05)
     monkeypatch.setattr(postgres, "READ_SECONDS", 0.05)
-    store = await Store.open(place.url)
+    store = await Store.open(database.url)
     sleep = text("SELECT pg_sleep(60)")
     with pytest.raises(StoreUnavailable, match="statement timeout"):
         await store.write(lambda connection: connection.execute(sleep))
@@ -360,9 +400,9 @@ async def test_a_statement_that_takes_too_long_ends(
     await store.close()
 
 
-async def test_a_bad_value_is_no_outage(place: OnServer, make_row: Callable[..., Sent]) -> None:
+async def test_a_bad_value_is_no_outage(database: OnServer, make_row: Callable[..., Sent]) -> None:
     """Its neighbours in the group are stored; it is refused, in words without the row's values."""
-    store = await Store.open(place.url)
+    store = await Store.open(database.url)
     await store.write(add_ana)
     outcomes = await asyncio.gather(
         store.record_sent(make_row(1)),
@@ -377,12 +417,14 @@ async def test_a_bad_value_is_no_outage(place: OnServer, make_row: Callable[...,
     assert isinstance(outcomes[2], StoreUnavailable)
     assert isinstance(outcomes[2].__cause__, StoreConflict)
     assert "ben@example.net" not in "".join(map(str, outcomes))
-    assert len(place.execute("SELECT id FROM message")) == 2
+    assert len(database.execute("SELECT id FROM message")) == 2
 
 
-async def test_two_processes_count_together(place: OnServer, make_row: Callable[..., Sent]) -> None:
+async def test_two_processes_count_together(
+    database: OnServer, make_row: Callable[..., Sent]
+) -> None:
     """Hits of the same messages and agents at one time, in any order: none is lost."""
-    stores = [await Store.open(place.url) for _ in range(3)]
+    stores = [await Store.open(database.url) for _ in range(3)]
     await stores[0].write(add_ana)
     mails = [make_row(number) for number in range(10)]
     for mail in mails:
@@ -422,14 +464,14 @@ async def test_two_processes_count_together(place: OnServer, make_row: Callable[
     )
     counted = await stores[0].read(select(message.c.open_count, message.c.raw_open_count))
     assert {tuple(row) for row in counted} == {(15, 15)}
-    assert place.execute("SELECT count(*), count(DISTINCT agent_id) FROM hit") == [(150, 10)]
+    assert database.execute("SELECT count(*), count(DISTINCT agent_id) FROM hit") == [(150, 10)]
     for store in stores:
         await store.close()
 
 
-async def test_a_refusal_is_seen_by_who_would_overrule_it(place: OnServer) -> None:
+async def test_a_refusal_is_seen_by_who_would_overrule_it(database: OnServer) -> None:
     """Two processes decide of one recipient at one time: the second one waits for the first."""
-    first, second = await Store.open(place.url), await Store.open(place.url)
+    first, second = await Store.open(database.url), await Store.open(database.url)
     sender_id = await first.write(add_ana)
     operator = Consents(second)
     granting: list[asyncio.Task[bool]] = []
@@ -437,7 +479,7 @@ async def test_a_refusal_is_seen_by_who_would_overrule_it(place: OnServer) -> No
     async def let_the_other_wait() -> None:
         granting.append(asyncio.create_task(allow()))
         waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        while not await asyncio.to_thread(place.execute, waits):
+        while not await asyncio.to_thread(database.execute, waits):
             pass
 
     async def allow() -> bool:

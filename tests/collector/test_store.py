@@ -179,9 +179,7 @@ async def test_a_call_that_raises_stores_nothing_and_fails_nobody(
 async def test_a_conflict_is_named_as_one(store: Store, sender_id: int) -> None:
     with pytest.raises(StoreConflict):
         await store.write(
-            lambda connection: connection.execute(
-                text("INSERT INTO session VALUES (x'00', 999, 0)")
-            )
+            lambda connection: connection.execute(text("INSERT INTO session VALUES ('', 999, 0)"))
         )
 
 
