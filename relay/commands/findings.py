@@ -1,7 +1,7 @@
 """What `letterbell check` looks at: each check yields its findings, and a problem names its mend.
 
-Nothing is changed, and nothing is made but the tables of an empty PostgreSQL database: so it may run
-beside the relay, and as anybody.
+Nothing is changed, and nothing is made but an empty PostgreSQL database's tables. So it may run
+beside the relay and as anybody.
 """
 
 import os
