@@ -9,7 +9,7 @@ changed since, it begins anew.
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ from collector.postgres import Postgres
 from collector.schema import UNFINISHED, metadata, secret
 from collector.sqlite import SQLite, file_age
 
-PAGE = 5_000
+PAGE = 20_000
 BUSY_SECONDS = 30.0  # how long the file's lock is waited for
 LOWEST = -(2**63)
 _COPY_LOCK = 0x6C6574746572636F  # any number that is ours: "letterco"
@@ -147,23 +147,27 @@ async def _copy_table(
 
 async def _send(server: Any, table: Table, rows: Rows) -> None:
     """One COPY: all of the rows or none."""
-    flags = {place for place, each in enumerate(table.columns) if isinstance(each.type, Boolean)}
-    records = [
-        tuple(
-            bool(value) if place in flags and value is not None else value
-            for place, value in enumerate(row)
-        )
-        for row in rows
-    ]
+    flags = [place for place, each in enumerate(table.columns) if isinstance(each.type, Boolean)]
     try:
         await server.copy_records_to_table(
-            table.name, records=records, columns=[each.name for each in table.columns]
+            table.name,
+            records=[_with_flags(row, flags) for row in rows] if flags else rows,
+            columns=[each.name for each in table.columns],
         )
     except (ValueError, OverflowError) as error:
         first = dict(zip((each.name for each in table.primary_key), rows[0], strict=False))
         raise StoreError(
             f"the server takes no row like one of {table.name!r} from {first} on ({say(error)})"
         ) from None
+
+
+def _with_flags(row: tuple[Any, ...], flags: Iterable[int]) -> tuple[Any, ...]:
+    """SQLite has numbers for what is true or false; PostgreSQL wants to be told."""
+    values = list(row)
+    for place in flags:
+        if values[place] is not None:
+            values[place] = bool(values[place])
+    return tuple(values)
 
 
 async def _verify(file: sqlite3.Connection, server: Any) -> Mapping[str, int]:

