@@ -125,7 +125,7 @@ $(VENV)/.run: $(VENV)/.made pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml
-	$(BIN)/pip install --quiet --editable . --group test --group lint
+	$(BIN)/pip install --quiet --editable '.[postgres]' --group test --group lint
 	touch $(VENV)/.run $@
 
 $(VENV)/.clients: $(VENV)/.dev

@@ -81,7 +81,7 @@ def main() -> None:
         folder = Path(name)
         config = write_config(folder, ports)
         settings = load(config)
-        ids = asyncio.run(audience.send_mails(settings.store.url, options.messages))
+        ids = asyncio.run(audience.send_mails(settings.store.open_url, options.messages))
         tokens = Tokens(settings.tokens.parsed)
         asked = {kind: audience.ask_for(kind, ids, tokens, REQUESTS) for kind in KINDS}
         for kind, requests in asked.items():

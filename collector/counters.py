@@ -45,14 +45,16 @@ def _known(*times: int | None) -> list[int]:
 
 @contextmanager
 def recounting(connection: Connection, message_ids: Iterable[int]) -> Iterator[None]:
-    """Whatever becomes of hits on these messages inside, the counters follow."""
+    """Whatever becomes of hits on these messages inside, the counters follow. Nothing inside
+    changes the counters themselves."""
     ids = sorted(set(message_ids))
+    counters = _read_counters(connection, ids)  # and locks them, so before anything is counted
     before = _count_hits(connection, ids)
     yield
     after = _count_hits(connection, ids)
     rows = [
         _row(kind, message_id, count.moved(before[message_id, kind], after[message_id, kind]))
-        for (message_id, kind), count in _read_counters(connection, ids).items()
+        for (message_id, kind), count in counters.items()
     ]
     for kind in HIT_KINDS:
         if mine := [row for row in rows if row["kind"] == kind]:
@@ -106,9 +108,12 @@ _COUNT_HITS = (
     .where(hit.c.message_id.in_(_IDS))
     .group_by(hit.c.message_id, hit.c.kind)
 )
-_READ_COUNTERS = select(
-    message.c.id, *(column for kind in HIT_KINDS for column in _COUNTERS[kind])
-).where(message.c.id.in_(_IDS))
+_READ_COUNTERS = (
+    select(message.c.id, *(column for kind in HIT_KINDS for column in _COUNTERS[kind]))
+    .where(message.c.id.in_(_IDS))
+    .order_by(message.c.id)
+    .with_for_update()
+)
 _SET_COUNTERS = {
     kind: update(message)
     .where(message.c.id == bindparam("of_message"))

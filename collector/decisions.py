@@ -58,6 +58,13 @@ _FIND_HELD = (
 )
 HAS_ANY = select(consent.c.id).where(consent.c.sender_id == bindparam("of_sender"), _ANY).limit(1)
 
+_LOCK_SENDERS = (
+    select(sender.c.id)
+    .where(sender.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(sender.c.id)
+    .with_for_update()
+)
+
 FIND_MAIL = (
     select(
         message.c.sender_id,
@@ -128,6 +135,8 @@ def add_decisions(
     now, whatever a clock says that was turned back.
     """
     hashes = [hash_address(each.address or "", key) for each in decisions]
+    # Nobody else decides meanwhile: a refusal must be seen by whoever would overrule it.
+    connection.execute(_LOCK_SENDERS, {"ids": sorted({each.sender_id for each in decisions})})
     held = _read_all_held(connection, decisions, hashes)
     rows, stand = [], []
     for place, (decision, hashed) in enumerate(zip(decisions, hashes, strict=True)):

@@ -1,167 +1,119 @@
-"""How a database is reached: URLs, connections and their settings, foreign errors in our own words.
+"""What a database is to the store: how it is opened, and its errors in our own words.
 
-One engine writes (a single connection, each transaction BEGIN IMMEDIATE), another reads
-(autocommit, and SQLite itself refuses writes on it). WAL lets readers go on while the writer
-writes; synchronous=FULL means that a commit is on the disk when it returns.
+There are two: sqlite.py and postgres.py (databases.py tells which one a URL names). One connection
+writes, in transactions; others read, and are refused if they would write.
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    IntegrityError,
-)
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from collector.errors import StoreConflict, StoreError, StoreUnavailable
+from collector.errors import StoreConflict, StoreUnavailable
 
-READERS = 2
-BUSY_SECONDS = 1.0  # how long SQLite waits for another process's lock
-# Whoever commits the last of so many pages (4 KiB) also brings them all into the database, while all
-# others wait. At SQLite's own 1,000 that was half of a transaction's time, and one in a hundred took
-# ten times as long as the others; so many need 40 MiB of disk.
-LOG_PAGES = 10_000
-PURGE_SECONDS = 30.0  # the same, while a file is purged
+T = TypeVar("T")
 
-
-def database_file(url: str) -> Path:
-    """The file behind "sqlite:///relative" or "sqlite:////absolute"; StoreError for other URLs."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError(
-            f"the store's url {url!r} is none; write sqlite:///path/to/letterbell.db"
-        ) from None
-    if parsed.get_backend_name() != "sqlite":
-        raise StoreError(
-            f"the store's url names {parsed.get_backend_name()!r}; only sqlite:///PATH is supported"
-        )
-    if not parsed.database or parsed.database == ":memory:":
-        raise StoreError("the store must be a file: write sqlite:///path/to/letterbell.db")
-    return Path(parsed.database).absolute()
+# For either engine. Searches go over the text of JSON columns: both must spell it the same.
+OPTIONS: dict[str, Any] = {
+    "json_serializer": partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+    "max_overflow": 0,
+    "hide_parameters": True,  # rows hold addresses and hashes, and errors are logged
+}
+# PostgreSQL's SQLSTATEs (appendix A of its manual) that say nothing of the statement or its values:
+# connections, sequences of transactions broken off, who may sign in, resources, operators, its
+# system, its inside; what is missing or forbidden as a whole; locks.
+_OUTAGE_CLASSES = frozenset({"08", "25", "28", "3D", "53", "57", "58", "F0", "XX"})
+_OUTAGES = frozenset({"40001", "40P01", "42501", "42P01", "55P03", "0A000"})
 
 
-def prepare_file(path: Path) -> None:
-    """Makes the file if it is missing, for our eyes only. Raises StoreError with the mend."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except FileNotFoundError:
-        raise StoreError(f"the store's folder {path.parent} does not exist; create it") from None
-    except IsADirectoryError:
-        raise StoreError(f"the store {path} is a folder; name a file in it") from None
-    except OSError as error:
-        raise StoreError(
-            f"the store {path} cannot be opened ({error.strerror}); "
-            "make it readable and writable for the user who runs letterbell"
-        ) from None
+class WritingConnection(Protocol):
+    """The one connection that writes: opened with its first call, and anew after `drop`."""
+
+    @property
+    def engine(self) -> Engine:
+        """What it is a connection of."""
+
+    async def run(self, call: Callable[..., T], *args: Any) -> T:
+        """What `call(connection, *args)` returns or raises. One call at a time."""
+
+    async def drop(self) -> None:
+        """Lets go of a connection that failed."""
+
+    async def close(self) -> None:
+        """Lets go of the database."""
 
 
-def open_writer(path: Path) -> Engine:
-    """The engine of the one writing connection, for a thread of its own (write_thread.py)."""
-    engine = create_engine(_url("sqlite", path), **_options(), pool_size=1)
-    pragmas = (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-        "secure_delete = ON",  # what is deleted is overwritten: no more I/O where nothing is
-        f"wal_autocheckpoint = {LOG_PAGES}",
-    )
-    _apply(engine, pragmas)
-    event.listen(engine, "begin", _begin_immediate)
-    return engine
+class Database(Protocol):
+    """One that a URL names."""
 
+    @property
+    def where(self) -> str:
+        """Which one it is, for people; without a password."""
 
-def purge(path: Path, is_left: Callable[[], bool]) -> bool:
-    """Takes what was deleted out of the database's files; whether nothing `is_left` in them now.
+    def migrate(self, call: Callable[[Connection], None]) -> None:
+        """Runs `call` in one transaction, and alone, on a database that is made if it can be.
 
-    Also with secure_delete a page keeps copies of rows that have moved on: where something is left,
-    the whole file is written anew. Others may read and write meanwhile, but wait for that. Blocks.
-    Raises StoreUnavailable where they hold the file all the time.
-    """
-    try:
-        with closing(
-            sqlite3.connect(path, timeout=PURGE_SECONDS, isolation_level=None)
-        ) as connection:
-            _empty_log(connection)
-            if not is_left():
-                return True
-            connection.execute("VACUUM")
-            _empty_log(connection)
-    except sqlite3.Error as error:
-        raise StoreUnavailable(str(error)) from None
-    return not is_left()
+        Blocks. Raises StoreError, and the engine's own errors, for which `mend` has words.
+        """
 
+    def mend(self, error: Exception) -> str:
+        """Why it could not be opened, and what to do."""
 
-def _empty_log(connection: sqlite3.Connection) -> None:
-    """All of the WAL goes into the database, and its file is empty then."""
-    [[busy, *_]] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    if busy:
-        raise sqlite3.OperationalError("somebody reads or writes it all the time")
+    def open_writer(self) -> WritingConnection:
+        """The connection for writer.py."""
 
-
-def open_readers(path: Path) -> AsyncEngine:
-    """The engine of the reading connections."""
-    engine = create_async_engine(
-        _url("sqlite+aiosqlite", path),
-        **_options(),
-        pool_size=READERS,
-        isolation_level="AUTOCOMMIT",
-        skip_autocommit_rollback=True,
-    )
-    _apply(engine.sync_engine, ("query_only = ON",))
-    return engine
+    def open_readers(self) -> AsyncEngine:
+        """The engine of the reading connections."""
 
 
 def is_outage(error: Exception) -> bool:
     """Whether the database as a whole failed, and not one work's statement or values."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = cause_of(error)
     if isinstance(cause, sqlite3.DatabaseError):
         # The exact class: "database disk image is malformed", "file is not a database".
         return isinstance(cause, sqlite3.OperationalError) or type(cause) is sqlite3.DatabaseError
-    return isinstance(cause, OSError | PoolTimeoutError)
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(state, str):
+        return state[:2] in _OUTAGE_CLASSES or state in _OUTAGES
+    if isinstance(cause, OSError | PoolTimeoutError):
+        return True
+    # What asyncpg itself says of its connection; of values it says ValueErrors.
+    return type(cause).__module__.startswith("asyncpg") and not isinstance(cause, ValueError)
 
 
 def translate(error: Exception) -> Exception:
     """A database's error as ours; any other as it is."""
     if is_outage(error):
-        return StoreUnavailable(str(getattr(error, "orig", None) or error))
+        return StoreUnavailable(say(error))
     if isinstance(error, IntegrityError):
-        return StoreConflict(str(error.orig))
+        return StoreConflict(say(error))
     return error
 
 
-def _url(driver: str, path: Path) -> URL:
-    # mode=rw: a file that vanished must not come back empty.
-    return URL.create(driver, database=path.as_uri(), query={"uri": "true", "mode": "rw"})
+def say(error: Exception) -> str:
+    """What the database says: its first line, since others show the values of rows."""
+    cause = cause_of(error)
+    if isinstance(cause, TimeoutError) and not str(cause):
+        return "it did not answer in time"
+    return str(cause).partition("\n")[0] or type(cause).__name__
 
 
-def _options() -> dict[str, Any]:
-    return {
-        "connect_args": {"isolation_level": None, "timeout": BUSY_SECONDS},
-        "json_serializer": partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
-        "max_overflow": 0,
-    }
+def is_foreign(error: Exception) -> bool:
+    """Whether the database or the way to it says so, and not our own code."""
+    cause = cause_of(error)
+    return isinstance(error, DBAPIError | OSError) or type(cause).__module__.startswith("asyncpg")
 
 
-def _apply(engine: Engine, pragmas: tuple[str, ...]) -> None:
-    @event.listens_for(engine, "connect")
-    def apply_pragmas(connection: Any, record: object) -> None:
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Takes the write lock at once."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def cause_of(error: BaseException) -> BaseException:
+    """The driver's own error. SQLAlchemy wraps it, and once more what asyncpg raises."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+        if error.__cause__ is not None and not isinstance(error, sqlite3.Error):
+            error = error.__cause__
+    return error

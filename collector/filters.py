@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Text, cast, func, or_
 
 from collector.schema import message
+from collector.store import storable
 from collector.tokens import TAIL_BITS
 
 LARGEST_ID = 2**63 - 1
@@ -70,4 +71,4 @@ def _first_id(at_ms: int) -> int:
 
 
 def _holds(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    return func.lower(text).contains(part.lower(), autoescape=True)
+    return func.lower(text).contains(storable(part).lower(), autoescape=True)

@@ -103,6 +103,7 @@ async def _mentions(
 def _blank_message(connection: Connection, message_id: int, person: Person, now_ms: int) -> bool:
     """Whether there was anything to blank. As it is now: an outcome may have come meanwhile."""
     query = select(message.c.recipients, *_TEXTS).where(message.c.id == message_id)
+    query = query.with_for_update()
     row = connection.execute(query).first()
     if row is None:
         return False

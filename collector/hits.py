@@ -14,13 +14,13 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
-    exists,
     func,
     insert,
     or_,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from collector.bulk import Bulk, Row
 from collector.client import Address
@@ -143,7 +143,8 @@ def _number_agents(connection: Connection, texts: set[str]) -> Mapping[str, int]
     """
     numbers = _find_agents(connection, texts)
     if new := texts - numbers.keys():
-        _INSERT_AGENT.run(connection, [(text,) for text in new])
+        # In one order everywhere, so that two who add the same never wait for each other.
+        _INSERT_AGENT.run(connection, [(text,) for text in sorted(new)])
         numbers |= _find_agents(connection, new)
     return numbers
 
@@ -230,24 +231,26 @@ def _raise_counts(kind: str) -> Bulk:
 
 
 _OF_MESSAGE = message.c.id == bindparam("of_message")
-_FIND_MESSAGES = select(
-    message.c.id,
-    message.c.sender_id,
-    message.c.sent_at_ms,
-    message.c.delivered_at_ms,
-    IS_GUARDED.label("guarded"),
-).where(message.c.id.in_(bindparam("ids", expanding=True)), message.c.stopped_at_ms.is_(None))
+# Locked, where not the whole file is, since their counters follow; in one order everywhere.
+_FIND_MESSAGES = (
+    select(
+        message.c.id,
+        message.c.sender_id,
+        message.c.sent_at_ms,
+        message.c.delivered_at_ms,
+        IS_GUARDED.label("guarded"),
+    )
+    .where(message.c.id.in_(bindparam("ids", expanding=True)), message.c.stopped_at_ms.is_(None))
+    .order_by(message.c.id)
+    .with_for_update(of=message)
+)
 _FIND_AGENTS = select(agent.c.text, agent.c.id).where(
     agent.c.text.in_(bindparam("texts", expanding=True))
 )
+# Another process may add one at the same time. SQLite understands PostgreSQL's words for that.
 _INSERT_AGENT = Bulk(
-    insert(agent).from_select(
-        ["text"],
-        select(bindparam("new_text", type_=agent.c.text.type)).where(
-            ~exists().where(agent.c.text == bindparam("new_text"))
-        ),
-    ),
-    ["new_text"],
+    postgresql.insert(agent).values(text=bindparam("text")).on_conflict_do_nothing().inline(),
+    ["text"],
 )
 _HIT_COLUMNS = (
     "message_id",

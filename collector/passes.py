@@ -17,7 +17,7 @@ from collector.errors import StoreConflict
 from collector.memory import Rows, remember
 from collector.roster import SenderError
 from collector.schema import sender
-from collector.store import Store
+from collector.store import Store, storable
 
 MAX_NAME = 100
 NOTE_MS = 3_600_000  # how often a pass's use is noted
@@ -74,7 +74,7 @@ class Passes(Generic[P]):
     async def revoke(self, sender_id: int, name: str) -> None:
         """From now on the pass of this name lets nobody in. Raises SenderError."""
         table = self._table
-        gone = delete(table).where(table.c.sender_id == sender_id, table.c.name == name)
+        gone = delete(table).where(table.c.sender_id == sender_id, table.c.name == storable(name))
         try:
             if not await self._store.write(lambda connection: connection.execute(gone).rowcount):
                 raise SenderError(f"there is no {self._one.partition(' ')[2]} {name!r}")

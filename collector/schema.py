@@ -227,6 +227,7 @@ consent = Table(
 )
 
 # What this database alone knows.
+UNFINISHED = "copy"  # a copy into it is under way, of the file that the value tells (copying.py)
 secret = Table(
     "secret",
     metadata,

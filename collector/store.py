@@ -1,4 +1,4 @@
-"""The store: what the relay and the collector keep, in one SQLite file.
+"""The store: what the relay and the collector keep, in an SQLite file or on a PostgreSQL server.
 
 Writes go through the one writer (writer.py) and count as done when they are committed; reads use
 connections of their own and never wait for it. Statements are made once, here, with named
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Executable,
     bindparam,
     delete,
+    false,
     func,
     insert,
     select,
@@ -25,9 +26,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from collector import engine, migrations
 from collector.consent import Objected
-from collector.errors import StoreConflict, StoreUnavailable
-from collector.schema import message
-from collector.write_thread import WriteThread
+from collector.databases import find_database
+from collector.errors import StoreConflict, StoreError, StoreUnavailable
+from collector.schema import UNFINISHED, message, secret
 from collector.writer import Step, Writer
 
 WRITE_SECONDS = 5.0
@@ -100,12 +101,23 @@ class Store:
 
     @classmethod
     async def open(cls, url: str) -> "Store":
-        """Opens, makes or upgrades the database at "sqlite:///PATH". Raises StoreError."""
-        path = engine.database_file(url)
-        await asyncio.to_thread(engine.prepare_file, path)
-        await asyncio.to_thread(migrations.upgrade, path)
-        thread = WriteThread(engine.open_writer(path))
-        return cls(Writer(thread), engine.open_readers(path))
+        """Opens or upgrades the database that the URL names (databases.py); makes a file that is
+        missing. Raises StoreError."""
+        database = await asyncio.to_thread(find_database, url)
+        await asyncio.to_thread(migrations.upgrade, database)
+        store = cls(Writer(database.open_writer()), database.open_readers())
+        try:
+            unfinished = await store.read(_FIND_UNFINISHED)
+        except BaseException:
+            await store.close()
+            raise
+        if unfinished:
+            await store.close()
+            raise StoreError(
+                f"the store {database.where} is a copy that is not finished: "
+                "give `letterbell store copy` again"
+            )
+        return store
 
     async def close(self) -> None:
         """Commits what still waits and closes every connection."""
@@ -118,10 +130,10 @@ class Store:
             async with self._readers.connect() as connection:
                 try:
                     return (await connection.execute(statement, values)).all()
-                except SQLAlchemyError:
+                except Exception:
                     await connection.invalidate()
                     raise
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001 - raised again, in our words if it is the database's
             raise engine.translate(error) from None
 
     async def write(self, call: Callable[[Connection], T]) -> T:
@@ -137,7 +149,7 @@ class Store:
 
     async def check(self) -> None:
         """Raises StoreUnavailable unless the store takes writes now."""
-        await self._writer.call(lambda connection: None, WRITE_SECONDS)
+        await self.change(_CHANGE_NOTHING, {})
 
     async def record_sent(self, sent: Sent, timeout: float = 2.0) -> None:  # noqa: ASYNC109 - undoes late ones
         """Returns once the message's row is committed.
@@ -206,7 +218,9 @@ def _message_row(sent: Sent) -> dict[str, Any]:
         "recipients": [storable(recipient) for recipient in sent.recipients],
         "mail_from": storable(sent.mail_from),
         "message_id_header": storable(sent.message_id_header),
-        "untracked_reason": sent.untracked_reason,
+        "untracked_reason": None
+        if sent.untracked_reason is None
+        else storable(sent.untracked_reason),
         "per_recipient": sent.per_recipient,
         "shared_reason": sent.shared_reason,
         "objected": [list(astuple(each)) for each in sent.objected] or None,
@@ -223,6 +237,8 @@ _INSERT_MESSAGE = insert(message).values(
     raw_click_count=0,
     reply="",
 )
+_FIND_UNFINISHED = select(secret.c.name).where(secret.c.name == UNFINISHED)
+_CHANGE_NOTHING = delete(message).where(false())
 _OF_MESSAGE = message.c.id == bindparam("of_message")
 _DELETE_MESSAGE = delete(message).where(_OF_MESSAGE)
 _UPDATE_OUTCOME = (

@@ -22,9 +22,8 @@ import structlog
 from sqlalchemy import Connection, Executable
 
 from collector import metrics
-from collector.engine import is_outage, translate
+from collector.engine import WritingConnection, is_outage, say, translate
 from collector.errors import StoreUnavailable
-from collector.write_thread import WriteThread
 
 MAX_GROUP = 500
 MAX_WAITING = 10_000
@@ -63,8 +62,8 @@ class Work:
 class Writer:
     """Owns the writing connection. Make it inside a running loop; `close` it when done."""
 
-    def __init__(self, thread: WriteThread) -> None:
-        self._thread = thread
+    def __init__(self, connection: WritingConnection) -> None:
+        self._connection = connection
         self._waiting: deque[Work] = deque()
         self._posted: list[Work] = []
         self._wake = asyncio.Event()
@@ -98,7 +97,7 @@ class Writer:
         self._release_posted()
         self._wake.set()
         await self._task
-        await self._thread.close()
+        await self._connection.close()
 
     async def _wait(self, work: Work, seconds: float) -> Any:
         if self._admit(work, len(self._waiting)):
@@ -141,9 +140,9 @@ class Writer:
     async def _commit(self, group: list[Work]) -> None:
         started = time.perf_counter()
         try:
-            outcomes = await self._thread.run(_transact, group)
+            outcomes = await self._connection.run(_transact, group)
         except Exception as error:  # noqa: BLE001 - the writer must outlive whatever failed
-            await self._thread.drop()
+            await self._connection.drop()
             self._fail(group, error)
         else:
             metrics.STORE_COMMIT.observe(time.perf_counter() - started)
@@ -161,8 +160,12 @@ class Writer:
             self.post(work.undo)
 
     def _fail(self, group: list[Work], error: Exception) -> None:
-        log.warning("store write failed", reason=str(getattr(error, "orig", None) or error))
+        log.warning("store write failed", reason=say(error))
+        # A connection that broke may have broken behind the commit that it was to tell of.
+        in_doubt = getattr(error, "connection_invalidated", False)
         for work in group:
+            if in_doubt and work.undo:
+                self.post(work.undo)
             if work.patient_until > self._loop.time() and not self._closing:
                 self._hold(work, RETRY_SECONDS)
             else:

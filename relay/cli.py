@@ -24,6 +24,7 @@ from relay.commands.queue import queue
 from relay.commands.rejudge import rejudge
 from relay.commands.sender import sender
 from relay.commands.serve import serve
+from relay.commands.store import store
 from relay.problems import ConfigError
 
 
@@ -56,6 +57,7 @@ COMMANDS = (
     *(sender, consent, queue, explain),
     *(stop, erase, export, forget),
     *(rejudge, keys, links, dkim),
+    store,
 )
 for command in COMMANDS:
     main.add_command(command)

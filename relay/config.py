@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from relay.problems import ConfigError, Problem, problems_in
-from relay.settings import DEFAULT_STORE, PREFIX, SECRETS, SQLITE, Settings
+from relay.settings import DEFAULT_STORE, POSTGRESQL, PREFIX, SECRETS, SQLITE, Settings
 
 __all__ = ["ConfigError", "Problem", "Settings", "find", "load"]
 
@@ -69,13 +69,14 @@ def find(option: Path | None = None) -> Path:
 def load(path: Path) -> Settings:
     """The settings of the file at `path`, with the environment over it. Raises ConfigError."""
     tables = _read(path)
-    if any(key in table for *path, key in SECRETS for _, table in _tables(tables, path)):
+    if any(_is_secret(key, table) for *path, key in SECRETS for _, table in _tables(tables, path)):
         _refuse_readable(f"{path} holds secrets and", path)
     _anchor(tables, path.parent)
     environment = Environment(Settings)()
-    merged = _merged(_with_secrets(tables), _with_secrets(environment))
+    merged = _with_credentials(_merged(_with_secrets(tables), _with_secrets(environment)))
+    _place(merged, path.parent)
     try:
-        return Settings(**_with_credentials(merged))
+        return Settings(**merged)
     except ValidationError as error:
         raise ConfigError(path, *problems_in(error)) from None
 
@@ -149,16 +150,29 @@ def _tables(tables: Tables, path: Sequence[str], where: str = "") -> Iterator[tu
 
 
 def _anchor(tables: Tables, folder: Path) -> None:
-    """Puts every path in the tables, and the store's default, behind the folder."""
+    """Puts every path in the tables behind the folder."""
     for *path, key in PATHS:
         for _, table in _tables(tables, path):
             if isinstance(value := table.get(key), str):
                 table[key] = str(folder / value)
-    store = tables.setdefault("store", {})
-    if isinstance(store, dict):
-        url = store.get("url", DEFAULT_STORE)
-        if isinstance(url, str) and url.startswith(SQLITE):
+    for _, store in _tables(tables, ("store",)):
+        if isinstance(url := store.get("url"), str) and url.startswith(SQLITE):
             store["url"] = SQLITE + str(folder / url.removeprefix(SQLITE))
+
+
+def _place(tables: Tables, folder: Path) -> None:
+    """What the settings name nowhere is in the folder: the store, or a spool that has none beside
+    it."""
+    store, delivery = tables["store"], tables["delivery"]
+    if isinstance(store, dict) and isinstance(delivery, dict):
+        url = store.setdefault("url", SQLITE + str(folder / DEFAULT_STORE.removeprefix(SQLITE)))
+        if isinstance(url, str) and url.startswith(POSTGRESQL):
+            delivery.setdefault("spool", folder / "spool")
+
+
+def _is_secret(key: str, table: Tables) -> bool:
+    """Whether a secret stands there; SQLite's URL is none."""
+    return key in table and not str(table[key]).startswith(SQLITE)
 
 
 def _with_secrets(tables: Tables) -> Tables:

@@ -71,11 +71,11 @@ async def serve(
         signing = Signing(await asyncio.to_thread(signing_keys, settings))
         site = await stack.enter_async_context(
             open_site(
-                store_url=settings.store.url,
+                store_url=settings.store.open_url,
                 keys=settings.tokens.parsed,
                 routes=settings.upstream.routes(settings.hostname),
                 drafts=Drafts(
-                    settings.store.folder,
+                    settings.folder,
                     floor=settings.delivery.min_free,
                     spool=settings.spool,
                 ),

@@ -28,6 +28,7 @@ from rewriter import Tracking
 from rewriter.footer import compose
 
 SQLITE = "sqlite:///"
+POSTGRESQL = "postgresql://"
 DEFAULT_STORE = f"{SQLITE}letterbell.db"
 PREFIX = "LETTERBELL_"
 # Those that are never shown, and may stand in a file of their own, named by `…_file`: the tables'
@@ -36,6 +37,7 @@ SECRETS = (
     *(("upstream", key) for key in UPSTREAM_SECRETS),
     *(("upstream", "route", key) for key in UPSTREAM_SECRETS),
     ("tokens", "keys"),
+    ("store", "url"),  # a server's has a password
 )
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -63,10 +65,15 @@ def _public_url(url: str) -> str:
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9\-._~/]*")
 
 
-def _store_url(url: str) -> str:
-    if not url.removeprefix(SQLITE) or not url.startswith(SQLITE):
-        raise ValueError(f'should be "{SQLITE}" and a path, like "{DEFAULT_STORE}"')
-    return url
+def _store_url(secret: SecretStr) -> SecretStr:
+    """What it names is looked at when the store is opened (collector/databases.py)."""
+    url = secret.get_secret_value()
+    if url == SQLITE or not url.startswith((SQLITE, POSTGRESQL)):
+        raise ValueError(
+            f'should be "{SQLITE}" and a path, like "{DEFAULT_STORE}", or '
+            f'"{POSTGRESQL}USER:PASSWORD@HOST/NAME"'
+        )
+    return secret
 
 
 class ListenSettings(Table):
@@ -212,12 +219,18 @@ class HttpSettings(Table):
 
 
 class StoreSettings(Table):
-    url: Annotated[str, AfterValidator(_store_url)] = DEFAULT_STORE
+    url: Annotated[SecretStr, AfterValidator(_store_url)] = SecretStr(DEFAULT_STORE)
 
     @property
-    def folder(self) -> Path:
-        """Where the store is, with room for what goes to the disk beside it."""
-        return Path(self.url.removeprefix(SQLITE)).parent
+    def open_url(self) -> str:
+        """The URL as it is, which may hold a password."""
+        return self.url.get_secret_value()
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's; None where the store is on a server."""
+        url = self.open_url
+        return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
 
 
 def _token_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -372,8 +385,16 @@ class Settings(BaseSettings):
 
     @property
     def spool(self) -> Path:
-        """The folder of mail in our custody: delivery.spool, else "spool" beside the store."""
-        return self.delivery.spool or self.store.folder / "spool"
+        """The folder of mail in our custody: delivery.spool, else "spool" beside the store.
+
+        Beside the config, as `relay.config` says it, where the store is on a server.
+        """
+        return self.delivery.spool or (self.store.file or Path()).parent / "spool"
+
+    @property
+    def folder(self) -> Path:
+        """On this machine's disk, with room for what is on its way: the store's, or the spool."""
+        return self.store.file.parent if self.store.file else self.spool
 
     @property
     def hostname(self) -> str:

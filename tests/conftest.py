@@ -6,12 +6,15 @@ A missing program is a skip that is told last, with its mend; with CI=true nothi
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import settings
+from places import ENGINES, File, Place, make_template, open_database
+from postgresql import Server, open_server
 
 # A property is true or not, however busy the machine is.
 settings.register_profile("patient", deadline=None)
@@ -27,6 +30,33 @@ SYSTEM = ROOT / "build" / "system"
 # After the last test, no secret is in the logs of what the tests have run.
 pytest_plugins = ("logs",)
 IN_CI = os.environ.get("CI") == "true"
+DATABASES = count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Both engines for each test with a store, unless it is marked `sqlite`."""
+    if "place" in metafunc.fixturenames:
+        one = metafunc.definition.get_closest_marker("sqlite")
+        metafunc.parametrize("place", ENGINES[:1] if one else ENGINES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """One for all tests of a worker."""
+    with open_server() as server:
+        make_template(server)
+        yield server
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where a store can be opened, on each engine: places.py."""
+    if request.param == "sqlite":
+        yield File(tmp_path / "letterbell.db")
+        return
+    server = request.getfixturevalue("postgresql_server")
+    with open_database(server, f"test_{next(DATABASES)}") as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
@@ -89,8 +119,8 @@ def pytest_terminal_summary(
     reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
     if reasons:
         terminalreporter.section("not run here", yellow=True, bold=True)
-    for reason, count in reasons.items():
-        terminalreporter.line(f"{count} test{'s' if count > 1 else ''}: {reason}", yellow=True)
+    for reason, tests in reasons.items():
+        terminalreporter.line(f"{tests} test{'s' if tests > 1 else ''}: {reason}", yellow=True)
 
 
 @pytest.hookimpl(trylast=True)

@@ -123,10 +123,15 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    folder: Path, *, keeping: Keeping = DEFAULT, ages: Ages = FOR_EVER, **told: Any
+    folder: Path,
+    *,
+    store_url: str | None = None,
+    keeping: Keeping = DEFAULT,
+    ages: Ages = FOR_EVER,
+    **told: Any,
 ) -> AsyncIterator[Site]:
-    """The running site, its store in `folder`; `told` is more for build_app."""
-    store = await Store.open(f"sqlite:///{folder / 'letterbell.db'}")
+    """The running site, its store in `folder` or where it is told; `told` is more for build_app."""
+    store = await Store.open(store_url or f"sqlite:///{folder / 'letterbell.db'}")
     senders, consents, feed = Senders(store), Consents(store), Feed()
     recorder = Recorder(store, feed, keeping=keeping)
     app = build_app(

@@ -1,6 +1,7 @@
 """What `letterbell check` looks at: each check yields its findings, and a problem names its mend.
 
-Nothing is changed and nothing is made, so it may run beside the relay and as anybody.
+Nothing is changed, and nothing is made but an empty PostgreSQL database's tables. So it may run
+beside the relay and as anybody.
 """
 
 import os
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from collector.engine import database_file
+from collector.databases import find_database
 from collector.errors import StoreError
 from collector.senders import Senders
 from collector.signs import UnusableSigns, read_signs
@@ -47,22 +48,23 @@ class Finding:
 
 async def check_store(settings: Settings) -> AsyncIterator[Finding]:
     """Opens the store that is there."""
-    path = database_file(settings.store.url)
-    if not path.exists():
+    path = settings.store.file
+    if path and not path.exists():
         if path.parent.is_dir() and os.access(path.parent, os.W_OK):
             yield Finding("ok", f"store: {path} will be made")
         else:
             yield Finding("problem", f"store: {path.parent} is no folder that can be written to")
         return
-    if path.stat().st_mode & stat.S_IRWXO:
+    if path and path.stat().st_mode & stat.S_IRWXO:
         yield Finding("warning", f"store: {path} is open to everyone: chmod o= {path}")
     try:
-        store = await Store.open(settings.store.url)
+        where = find_database(settings.store.open_url).where
+        store = await Store.open(settings.store.open_url)
         try:
             await store.check()
         finally:
             await store.close()
-        yield Finding("ok", f"store: {path} opens and takes writes")
+        yield Finding("ok", f"store: {where} opens and takes writes")
     except StoreError as error:
         yield Finding("problem", f"store: {error}")
 
@@ -108,10 +110,11 @@ async def check_spool(settings: Settings) -> AsyncIterator[Finding]:
 
 async def check_networks(settings: Settings) -> AsyncIterator[Finding]:
     """Whether each network that needs no login has a sender."""
-    if not settings.auth.network or not database_file(settings.store.url).exists():
+    path = settings.store.file
+    if not settings.auth.network or (path and not path.exists()):
         return
     try:
-        store = await Store.open(settings.store.url)
+        store = await Store.open(settings.store.open_url)
     except StoreError:  # told of by check_store
         return
     senders = Senders(store)

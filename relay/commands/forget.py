@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from collector import engine
+from collector import sqlite
 from collector.errors import StoreUnavailable
 from collector.export import find_logins
 from collector.forgetting import forget as forget_rows
@@ -107,11 +107,18 @@ def _tell(person: Person, done: Counter[str]) -> None:
 
 
 def _purge(settings: Settings, person: Person) -> None:
-    """What is deleted goes out of the files as well."""
-    store = engine.database_file(settings.store.url)
+    """What is deleted goes out of the files as well, where these are ours."""
+    store = settings.store.file
+    if store is None:
+        click.echo(
+            "The server keeps deleted rows in its files until VACUUM and the WAL have gone over "
+            "them, and in its backups: docs/store.md.",
+            err=True,
+        )
+        return
     files = [store.with_name(store.name + suffix) for suffix in ("", "-wal", "-shm")]
     try:
-        is_gone = engine.purge(store, lambda: any(map(person.is_in_file, files)))
+        is_gone = sqlite.purge(store, lambda: any(map(person.is_in_file, files)))
     except (StoreUnavailable, OSError) as error:
         raise click.ClickException(
             f"the rows are gone, but the file may still hold the address ({error}): "

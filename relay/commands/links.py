@@ -45,7 +45,7 @@ async def _export(settings: Settings, form: Nginx | Caddy) -> tuple[int, int]:
     """How many links were told, and how many left out."""
     told = left_out = 0
     say = partial(click.echo, nl=False)
-    store = await Store.open(settings.store.url)
+    store = await Store.open(settings.store.open_url)
     try:
         say(form.head())
         async for link in minted_links(store, settings.tokens.parsed, settings.http.public_url):

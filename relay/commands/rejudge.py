@@ -33,7 +33,7 @@ def rejudge(settings: Settings, since: datetime | None, dry_run: bool) -> None:
     except UnusableSigns as unusable:
         raise click.ClickException(f"verdict.data: {unusable}") from None
     since_ms = int(since.astimezone().timestamp() * 1000) if since else 0
-    told = asyncio.run(_rejudge(settings.store.url, signs, since_ms, dry_run=dry_run))
+    told = asyncio.run(_rejudge(settings.store.open_url, signs, since_ms, dry_run=dry_run))
     _tell(told, dry_run=dry_run)
 
 

@@ -18,7 +18,7 @@ def use_store(settings: Settings, action: Callable[[Store], Awaitable[T]]) -> T:
     """Runs the action on the store, its result."""
 
     async def run() -> T:
-        store = await Store.open(settings.store.url)
+        store = await Store.open(settings.store.open_url)
         try:
             return await action(store)
         finally:

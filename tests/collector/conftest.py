@@ -1,14 +1,14 @@
-"""A store in a temporary folder, a sender in it, and somebody else who locks the database."""
+"""A store on each engine, a sender in it, and somebody else who locks the database."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
 
 import pytest
+from places import Place
 
-from collector import engine, roster
+from collector import postgres, roster, sqlite
 from collector.store import Sent, SentLink, Store
 from collector.tokens import mint_message_id
 
@@ -17,12 +17,13 @@ SENT_MS = 1_700_000_000_000
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
+    """The file of a store on SQLite, where `place` has it too."""
     return tmp_path / "letterbell.db"
 
 
 @pytest.fixture
-async def store(database: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(f"sqlite:///{database}")
+async def store(place: Place) -> AsyncIterator[Store]:
+    opened = await Store.open(place.url)
     yield opened
     await opened.close()
 
@@ -30,24 +31,14 @@ async def store(database: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock is waited for 20 ms, so that tests of locks are quick. Ask for it before `store`."""
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.02)
 
 
 @pytest.fixture
-def locked(database: Path) -> Callable[[], AbstractContextManager[None]]:
+def locked(place: Place) -> Callable[[], AbstractContextManager[None]]:
     """`with locked():` another connection holds the write lock."""
-
-    @contextmanager
-    def lock() -> Iterator[None]:
-        other = sqlite3.connect(database, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        finally:
-            other.execute("ROLLBACK")
-            other.close()
-
-    return lock
+    return place.locked
 
 
 @pytest.fixture

@@ -199,11 +199,12 @@ async def test_many_recipients_are_asked_for_in_parts(consents: Consents, ana: S
     assert len((await consents.about(ana, addresses)).known) == 1_201
 
 
+@pytest.mark.sqlite
 async def test_the_index_answers_every_question(
     consents: Consents, ana: Sender, database: Path, store: Store
 ) -> None:
     asked: list[str] = []
-    for engine in (store._writer._thread.engine, store._readers.sync_engine):
+    for engine in (store._writer._connection.engine, store._readers.sync_engine):
         event.listen(engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     await consents.decide(ana.id, BOB, {"open": False}, how="notice")
     await consents.about(ana, [BOB])

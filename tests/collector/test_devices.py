@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from places import Place
 from sqlalchemy import Executable, text
 
 from collector import memory, passwords
@@ -178,14 +177,12 @@ async def test_revoked_here_it_ends_at_once(senders: Senders, ana: Sender) -> No
 
 
 async def test_revoked_elsewhere_it_ends_within_five_seconds(
-    senders: Senders, ana: Sender, database: Path, clock: list[float]
+    senders: Senders, ana: Sender, place: Place, clock: list[float]
 ) -> None:
     password = await senders.devices.add(ana.id, "phone")
     signed_in = await senders.authenticate_device("ana", password)
     assert signed_in
-    other = sqlite3.connect(database, isolation_level=None)
-    other.execute("DELETE FROM device")
-    other.close()
+    place.execute("DELETE FROM device")
     clock[0] += 5
     assert await senders.authenticate_device("ana", password) is None
     assert await senders.current(ana.id, signed_in.device) is None
@@ -285,15 +282,15 @@ async def test_memory_is_bounded(
 
 @pytest.mark.usefixtures("impatient")
 async def test_every_change_says_when_the_store_is_locked(
-    locked: Lock, senders: Senders, ana: Sender
+    place: Place, senders: Senders, ana: Sender
 ) -> None:
     password = await senders.devices.add(ana.id, "phone")
-    with locked():
+    with place.locked():
         for change in (
             senders.devices.add(ana.id, "laptop"),
             senders.devices.revoke(ana.id, "phone"),
         ):
-            with pytest.raises(StoreUnavailable, match="database is locked"):
+            with pytest.raises(StoreUnavailable, match=place.lock_error):
                 await change
         assert await senders.authenticate_device("ana", password)
 

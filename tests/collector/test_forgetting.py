@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from collector import engine, schema
+from collector import schema, sqlite
 from collector.consents import Consents
 from collector.errors import StoreUnavailable
 from collector.forgetting import forget
@@ -176,18 +176,20 @@ async def fill(store: Store, make_sent: MakeSent) -> None:
     await store.check()
 
 
+@pytest.mark.sqlite
 async def test_no_octet_is_left_in_the_files(
     store: Store, make_sent: MakeSent, database: Path
 ) -> None:
     await fill(store, make_sent)
     assert b"bob@example.org" in octets(database)
     assert await forget(store, PERSON) == {"erased": 86}
-    assert engine.purge(database, lambda: b"bob@example.org" in octets(database))
+    assert sqlite.purge(database, lambda: b"bob@example.org" in octets(database))
     assert b"bob@example.org" not in octets(database)
     assert b"p1@example.net" in octets(database)
     assert len(await rows(store, message)) == 514
 
 
+@pytest.mark.sqlite
 async def test_what_was_deleted_before_it_was_overwritten_goes_as_well(
     store: Store, make_sent: MakeSent, database: Path
 ) -> None:
@@ -198,18 +200,20 @@ async def test_what_was_deleted_before_it_was_overwritten_goes_as_well(
         other.execute("DELETE FROM message WHERE recipients LIKE '%bob@%'")
         other.commit()
     assert await forget(store, PERSON) == {}
-    assert engine.purge(database, lambda: b"bob@example.org" in octets(database))
+    assert sqlite.purge(database, lambda: b"bob@example.org" in octets(database))
     assert b"bob@example.org" not in octets(database)
 
 
+@pytest.mark.sqlite
 async def test_a_longer_address_is_told_and_stays(
     store: Store, make_sent: MakeSent, database: Path
 ) -> None:
     await store.record_sent(make_sent(recipients=("jimbob@example.org",)))
     await forget(store, PERSON)
-    assert not engine.purge(database, lambda: b"bob@example.org" in octets(database))
+    assert not sqlite.purge(database, lambda: b"bob@example.org" in octets(database))
 
 
+@pytest.mark.sqlite
 async def test_what_was_decided_holds_without_the_address(
     store: Store, make_sent: MakeSent, database: Path
 ) -> None:
@@ -225,19 +229,20 @@ async def test_what_was_decided_holds_without_the_address(
         (EVE, True),
     ]
     assert await consents.held(sent.sender_id, [BOB]) == {("bob@example.org", "open"): False}
-    assert engine.purge(database, lambda: b"bob@example.org" in octets(database))
+    assert sqlite.purge(database, lambda: b"bob@example.org" in octets(database))
 
 
+@pytest.mark.sqlite
 async def test_who_reads_all_the_time_keeps_it(
     store: Store, make_sent: MakeSent, database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "PURGE_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "PURGE_SECONDS", 0.05)
     with reading(database):
         await store.record_sent(make_sent(recipients=(BOB,)))
         await forget(store, PERSON)
         with pytest.raises(StoreUnavailable, match=r"all the time|locked"):
-            engine.purge(database, lambda: False)
-    assert engine.purge(database, lambda: b"bob@example.org" in octets(database))
+            sqlite.purge(database, lambda: False)
+    assert sqlite.purge(database, lambda: b"bob@example.org" in octets(database))
 
 
 def test_every_table_that_knows_of_people_is_thought_of() -> None:

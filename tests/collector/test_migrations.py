@@ -1,16 +1,32 @@
 """The migrations make exactly the tables that schema.py describes, and refuse what they must."""
 
+import asyncio
 import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from places import File, OnServer, Place
+from sqlalchemy import URL, Connection, inspect, text
 
+from collector import migrations
+from collector.databases import find_database
 from collector.errors import StoreError
-from collector.migrations import upgrade
 from collector.schema import metadata
+from collector.sqlite import SQLite
+
+
+def upgrade(database: Path | str, revision: str = "head") -> None:
+    """The file, or what the URL names."""
+    if isinstance(database, str):
+        migrations.upgrade(find_database(database), revision)
+    else:
+        migrations.upgrade(SQLite(URL.create("sqlite", database=str(database))), revision)
 
 
 @pytest.fixture
@@ -20,25 +36,49 @@ def migrated(database: Path) -> Path:
     return database
 
 
-def test_they_make_the_schema(migrated: Path) -> None:
-    engine = create_engine(f"sqlite:///{migrated}")
-    with engine.connect() as connection:
+@pytest.fixture
+def empty(place: Place) -> Iterator[Place]:
+    """Beside the place, one where no table is."""
+    if isinstance(place, File):
+        yield File(place.path.with_name("empty.db"))
+        return
+    assert isinstance(place, OnServer)
+    name = f"{place.name}_empty"
+    place.server.execute(f"CREATE DATABASE {name}")
+    yield replace(place, name=name)
+    place.server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def look(place: Place, call: Any) -> Any:
+    """What `call(connection)` sees there."""
+    seen = []
+    find_database(place.url).migrate(lambda connection: seen.append(call(connection)))
+    return seen[0]
+
+
+def test_they_make_the_schema(place: Place) -> None:
+    def compare(connection: Connection) -> Any:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
+        return compare_metadata(context, metadata)
+
+    upgrade(place.url)
+    assert look(place, compare) == []
 
 
-def test_they_name_constraints_as_the_schema_does(migrated: Path) -> None:
+def test_they_name_constraints_as_the_schema_does(place: Place, empty: Place) -> None:
     """What compare_metadata does not look at: names of keys, what a deletion takes along."""
-    described = create_engine("sqlite://")
-    metadata.create_all(described)
-    made = create_engine(f"sqlite:///{migrated}")
-    for table in metadata.tables:
-        for aspect in ("get_pk_constraint", "get_foreign_keys", "get_unique_constraints"):
-            wanted, found = (getattr(inspect(each), aspect)(table) for each in (described, made))
-            assert _by_name(found) == _by_name(wanted), (table, aspect)
-    made.dispose()
-    described.dispose()
+
+    def describe(connection: Connection) -> dict[tuple[str, str], list[str]]:
+        found = inspect(connection)
+        return {
+            (table, aspect): _by_name(getattr(found, aspect)(table))
+            for table in metadata.tables
+            for aspect in ("get_pk_constraint", "get_foreign_keys", "get_unique_constraints")
+        }
+
+    upgrade(place.url)
+    look(empty, metadata.create_all)
+    assert look(place, describe) == look(empty, describe)
 
 
 def _by_name(constraints: object) -> list[str]:
@@ -47,11 +87,11 @@ def _by_name(constraints: object) -> list[str]:
 
 
 OLD_ROWS = """
-    INSERT INTO sender VALUES (1, 'Ana', 'ana', '$argon2id$old', 1, 0, 1, 1, 5);
-    INSERT INTO sender VALUES (2, 'ben', 'ben', '!', 0, 0, 0, 0, 6);
+    INSERT INTO sender VALUES (1, 'Ana', 'ana', '$argon2id$old', true, false, true, true, 5);
+    INSERT INTO sender VALUES (2, 'ben', 'ben', '!', false, false, false, false, 6);
     INSERT INTO sender_address VALUES (1, 0, 'ana@example.com');
-    INSERT INTO session VALUES (x'00', 1, 9);
-    INSERT INTO message VALUES (7, 1, 5, NULL, 0, 1, 1, 0, 0, NULL, NULL, 0, 0, NULL, NULL,
+    INSERT INTO session VALUES ('', 1, 9);
+    INSERT INTO message VALUES (7, 1, 5, NULL, 0, true, true, 0, 0, NULL, NULL, 0, 0, NULL, NULL,
                                 'Hi', '[]', 'ana@example.com', '', NULL, '', '[]');
     INSERT INTO agent VALUES (3, 'Mozilla');
     INSERT INTO hit VALUES (4, 7, 5, 0, 0, NULL, 0, 'browser', NULL, 3);
@@ -70,35 +110,48 @@ ADDED: dict[str, dict[str, object]] = {
 }
 
 
-def test_all_rows_of_the_first_schema_come_along(database: Path) -> None:
+def test_all_rows_of_the_first_schema_come_along(empty: Place) -> None:
     """A table that is made anew may take those that refer to it with it."""
-    database.touch()
-    upgrade(database, "0001")
+    upgrade(empty.url, "0001")
     tables = ("sender", "sender_address", "session", "message", "agent", "hit")
-    with sqlite3.connect(database) as connection:
-        connection.row_factory = sqlite3.Row
-        connection.executescript(OLD_ROWS)
-        before = {table: _rows(connection, table) for table in tables}
-    connection.close()
-    upgrade(database)
-    with sqlite3.connect(database) as connection:
-        connection.row_factory = sqlite3.Row
-        for table in tables:
-            expected = [row | ADDED.get(table, {}) for row in before[table]]
-            assert _rows(connection, table) == expected, table
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("UPDATE sender SET password_hash = NULL WHERE id = 2")
-        connection.execute("INSERT INTO device VALUES (1, 1, 'phone', 'k', '!', 5, NULL)")
-        connection.execute("DELETE FROM sender")
-        for table in ("sender_address", "session", "message", "hit", "device"):
-            assert _rows(connection, table) == []
-    connection.close()
+    for statement in OLD_ROWS.split(";\n")[:-1]:
+        empty.execute(statement)
+    before = {table: _rows(empty, table) for table in tables}
+    upgrade(empty.url)
+    for table in tables:
+        expected = [row | ADDED.get(table, {}) for row in before[table]]
+        assert _rows(empty, table) == expected, table
+    if empty.engine == "sqlite":
+        assert empty.execute("PRAGMA foreign_key_check") == []
+        assert empty.execute("PRAGMA integrity_check") == [("ok",)]
+    empty.execute("UPDATE sender SET password_hash = NULL WHERE id = 2")
+    empty.execute("INSERT INTO device VALUES (1, 1, 'phone', 'k', '!', 5, NULL)")
+    look(empty, lambda connection: connection.execute(text("DELETE FROM sender")))
+    for table in ("sender_address", "session", "message", "hit", "device"):
+        assert _rows(empty, table) == []
 
 
-def _rows(connection: sqlite3.Connection, table: str) -> list[dict[str, object]]:
-    return [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+def _rows(place: Place, table: str) -> list[dict[str, object]]:
+    def read(connection: Connection) -> list[dict[str, object]]:
+        rows = connection.execute(text(f"SELECT * FROM {table}"))
+        return [dict(row) for row in rows.mappings()]
+
+    found: list[dict[str, object]] = look(place, read)
+    return found
+
+
+async def test_two_at_once_make_the_schema_once(empty: Place) -> None:
+    """As when two processes start on one database; each waits for the other."""
+    script = (
+        "import sys; from collector import migrations; from collector.databases import "
+        "find_database; migrations.upgrade(find_database(sys.argv[1]))"
+    )
+    both = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", script, empty.url)
+        for _ in range(2)
+    ]
+    assert [await each.wait() for each in both] == [0, 0]
+    assert len(empty.execute("SELECT * FROM secret")) == 1
 
 
 def test_a_second_time_changes_nothing(migrated: Path) -> None:

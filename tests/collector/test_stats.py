@@ -1,16 +1,14 @@
 """What a sender sees of the own messages, and of nobody else's."""
 
-import sqlite3
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from collector.counts import ReaderRow, Seen
 from collector.hits import Hit, store_hits
-from collector.schema import message
+from collector.schema import hit, message
 from collector.stats import MAX_HITS, HitRow, LinkRow, MessageRow, OutcomeRow, Stats
 from collector.store import Sent, SentLink, Store
 from collector.verdict import UNCOUNTED, Verdict
@@ -205,17 +203,13 @@ async def test_another_senders_mail_is_not_there(
 
 
 async def test_of_many_hits_the_newest_are_shown(
-    store: Store, stats: Stats, make_sent: Callable[..., Sent], database: Path
+    store: Store, stats: Stats, make_sent: Callable[..., Sent]
 ) -> None:
     sent = make_sent()
     await store.record_sent(sent)
-    with sqlite3.connect(database) as other:
-        other.executemany(
-            "INSERT INTO hit (message_id, at_ms, kind, recipient, verdict, rule)"
-            " VALUES (?, ?, 0, 0, 0, '')",
-            [(sent.message_id, at_ms) for at_ms in range(MAX_HITS + 5)],
-        )
-    other.close()
+    same = {"message_id": sent.message_id, "kind": "open", "recipient": 0, "verdict": "person"}
+    rows = [{**same, "rule": "", "at_ms": at_ms} for at_ms in range(MAX_HITS + 5)]
+    await store.write(lambda connection: connection.execute(insert(hit), rows))
     detail = await stats.message(sent.sender_id, sent.message_id)
     assert detail is not None
     assert [hit.at_ms for hit in detail.hits] == list(range(5, MAX_HITS + 5))

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from places import Place
 
 from collector.errors import StoreError
 from collector.store import Store
@@ -21,6 +22,7 @@ async def test_it_makes_the_file_for_our_eyes_only(database: Path) -> None:
     assert set(files.values()) == {0o600}  # the log beside it, too
 
 
+@pytest.mark.sqlite
 async def test_it_is_durable_and_strict(store: Store) -> None:
     pragmas = ("journal_mode", "synchronous", "foreign_keys")
     found = await store.write(
@@ -31,9 +33,9 @@ async def test_it_is_durable_and_strict(store: Store) -> None:
     assert found == ["wal", 2, 1]
 
 
-async def test_it_can_be_opened_again(database: Path) -> None:
+async def test_it_can_be_opened_again(place: Place) -> None:
     for _ in range(2):
-        store = await Store.open(f"sqlite:///{database}")
+        store = await Store.open(place.url)
         await store.check()
         await store.close()
 
@@ -45,9 +47,9 @@ async def test_several_can_be_opened_at_one_time(tmp_path: Path) -> None:
         await store.close()
 
 
-async def test_two_may_open_one_file(database: Path) -> None:
+async def test_two_may_open_one(place: Place) -> None:
     """As the command line does beside a running server."""
-    stores = await asyncio.gather(*(Store.open(f"sqlite:///{database}") for _ in range(2)))
+    stores = await asyncio.gather(*(Store.open(place.url) for _ in range(2)))
     for store in stores:
         await store.check()
     for store in stores:
@@ -65,9 +67,10 @@ async def test_closing_leaves_one_file(database: Path) -> None:
     ("url", "says"),
     [
         ("nonsense", "write sqlite:///"),
+        ("postgresql://host:port/name", "write sqlite:///"),
         ("sqlite://", "must be a file"),
         ("sqlite:///:memory:", "must be a file"),
-        ("postgresql://localhost/letterbell", "'postgresql'; only sqlite"),
+        ("mysql://localhost/letterbell", "'mysql'; it can be sqlite:///PATH or postgresql://"),
     ],
 )
 async def test_a_bad_url(url: str, says: str) -> None:
@@ -114,6 +117,7 @@ async def test_a_damaged_database(database: Path) -> None:
         await Store.open(f"sqlite:///{database}")
 
 
+@pytest.mark.sqlite
 @pytest.mark.usefixtures("impatient")
 async def test_a_locked_database(
     database: Path, locked: Callable[[], AbstractContextManager[None]]

@@ -117,6 +117,7 @@ async def test_a_place_that_is_no_recipients_is_nobodys(
     assert await keep(store, hits) == hits[:1]
 
 
+@pytest.mark.sqlite
 async def test_without_refusals_it_costs_a_look_into_an_index_and_no_query(
     store: Store,
     consents: Consents,
@@ -129,7 +130,7 @@ async def test_without_refusals_it_costs_a_look_into_an_index_and_no_query(
     for each in made:
         await store.record_sent(each)
     asked: list[str] = []
-    engine = store._writer._thread.engine
+    engine = store._writer._connection.engine
     event.listen(engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     hits = [a_hit(each.message_id, "open", 0) for each in made]
     assert await keep(store, hits) == hits

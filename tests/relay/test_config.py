@@ -136,7 +136,7 @@ def test_paths_are_relative_to_the_files_folder(config: Path, tmp_path: Path) ->
     assert settings.upstream.ca_file == folder / "ca.pem"
     assert settings.upstream.password is not None
     assert settings.upstream.password.get_secret_value() == "with a space "
-    assert settings.store.url == f"sqlite:///{folder}/letterbell.db"
+    assert settings.store.open_url == f"sqlite:///{folder}/letterbell.db"
 
 
 def test_secret_files_of_the_environment_replace_the_files_secret(
@@ -165,6 +165,40 @@ def test_systemds_credentials_are_what_stands_nowhere_else(
     password = load(write(config, text)).upstream.password
     assert password is not None
     assert password.get_secret_value() == "the environment's"
+
+
+ON_SERVER = "postgresql://letterbell:hunter2@db.example.com/letterbell"
+
+
+def test_a_store_on_a_server_has_its_url_in_a_file(config: Path, tmp_path: Path) -> None:
+    write(tmp_path / "store.url", f"{ON_SERVER}\n")
+    settings = load(write(config, LEAST + '[store]\nurl_file = "store.url"\n'))
+    assert settings.store.open_url == ON_SERVER
+    assert settings.store.file is None
+    assert "hunter2" not in repr(settings)
+    assert settings.spool == config.parent / "spool"
+    assert settings.folder == config.parent / "spool"
+
+
+def test_a_store_on_a_server_leaves_the_spool_where_it_is_set(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETTERBELL_STORE__URL", ON_SERVER)
+    settings = load(write(config, LEAST + '[delivery]\nspool = "elsewhere"\n'))
+    assert settings.spool == settings.folder == config.parent / "elsewhere"
+    assert settings.store.open_url == ON_SERVER
+
+
+def test_a_stores_password_is_a_secret_and_a_path_is_none(config: Path) -> None:
+    public = LEAST.replace(KEYS, "") + '[tokens]\nkeys_file = "keys"\n'
+    write(config.parent / "keys", KEY)
+    config.write_text(public + '[store]\nurl = "sqlite:///x.db"\n')
+    config.chmod(0o644)
+    assert load(config).store.file == config.parent / "x.db"
+    config.write_text(public + f'[store]\nurl = "{ON_SERVER}"\n')
+    with pytest.raises(ConfigError, match="holds secrets and is open to everyone"):
+        load(config)
+    assert "hunter2" not in refusal(config, public + '[store]\nurl = "mysql://u:hunter2@x/y"\n')
 
 
 def test_a_credential_that_is_none(
@@ -443,8 +477,8 @@ SAYS = {
     "store": (
         LEAST + '[store]\nurl = "mysql://x"\n',
         (
-            "store.url = 'mysql://x': should be \"sqlite:///\" and a path, "
-            'like "sqlite:///letterbell.db"'
+            'store.url: should be "sqlite:///" and a path, like "sqlite:///letterbell.db", or '
+            '"postgresql://USER:PASSWORD@HOST/NAME"'
         ),
     ),
     "not TOML": (LEAST + "[smtp", "is not TOML: "),

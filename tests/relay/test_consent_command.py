@@ -42,7 +42,7 @@ def in_store(action: Callable[[Store, int], Awaitable[T]]) -> T:
     """What the relay does meanwhile, for ana."""
 
     async def run() -> T:
-        store = await Store.open(load(Path("letterbell.toml")).store.url)
+        store = await Store.open(load(Path("letterbell.toml")).store.open_url)
         senders = Senders(store)
         try:
             ana = await senders.find("ana")

@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_purged_is_told(
         raise StoreUnavailable("database or disk is full")
 
     add_message(tmp_path, ID)
-    monkeypatch.setattr("collector.engine.purge", fail)
+    monkeypatch.setattr("collector.sqlite.purge", fail)
     told = run("forget", "bob@example.org", "--yes", expect=1).output
     assert "1 messages erased" in told
     assert "database or disk is full): give the command again" in told

@@ -6,6 +6,7 @@ from pathlib import Path
 import logs
 import pytest
 from aiohttp import ClientSession
+from places import Place
 from programs import Program
 from sites import Site, open_site
 
@@ -15,8 +16,8 @@ Give = Callable[..., Awaitable[Program]]
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path) as opened:
+async def site(tmp_path: Path, place: Place) -> AsyncIterator[Site]:
+    async with open_site(tmp_path, store_url=place.url) as opened:
         yield opened
 
 

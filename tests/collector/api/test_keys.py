@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import pytest
+from places import Place
 from sqlalchemy import text
 
 from collector import passes
@@ -12,8 +12,6 @@ from collector.api.keys import ApiKeys
 from collector.errors import StoreUnavailable
 from collector.roster import SenderError
 from collector.store import Store
-
-Lock = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -122,10 +120,10 @@ async def test_they_go_with_their_sender(keys: ApiKeys, sender_id: int, store: S
 
 @pytest.mark.usefixtures("impatient")
 async def test_every_change_says_when_the_store_is_locked(
-    locked: Lock, keys: ApiKeys, sender_id: int
+    place: Place, keys: ApiKeys, sender_id: int
 ) -> None:
     await keys.add(sender_id, "x", "read")
-    with locked():
+    with place.locked():
         for change in (keys.add(sender_id, "y", "read"), keys.revoke(sender_id, "x")):
-            with pytest.raises(StoreUnavailable, match="locked"):
+            with pytest.raises(StoreUnavailable, match=place.lock_error):
                 await change

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar
+from places import Place
 from sites import Site, open_site
 from yarl import URL
 
@@ -58,10 +59,12 @@ Open = Callable[[], Awaitable[Browser]]
 
 
 @pytest.fixture
-async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+async def site(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
     # Real argon2id, at a cost that hundreds of tests can pay.
     monkeypatch.setattr(passwords, "COST", {"time_cost": 1, "memory_cost": 8, "parallelism": 1})
-    async with open_site(tmp_path) as opened:
+    async with open_site(tmp_path, store_url=place.url) as opened:
         yield opened
 
 

@@ -9,7 +9,6 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 from sites import TOKENS, Site, open_site
 
-from collector import engine
 from collector.consent import Mode
 from collector.keeping import Addresses, Agents, Keeping
 from collector.pages import notice
@@ -352,11 +351,6 @@ async def test_it_speaks_the_readers_language(
     assert all("%(" not in page for page in pages)
     english = ("Your choice", "recorded", "There is nothing")
     assert any(word in page for page in pages for word in english) is (code == "en")
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.02)
 
 
 async def test_an_outage_is_told_in_words(
