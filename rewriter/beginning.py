@@ -17,7 +17,8 @@ from rewriter.contract import Part
 
 LENGTH = 140
 # Bytes that are looked at, before and after it is seen that they hold little text.
-_WINDOWS = (2_500, 24_000)
+_WINDOWS = (1_500, 8_000)
+_BASE64 = 32_000  # bytes of base64 that are decoded to find where a body begins
 _ENOUGH = 40  # characters
 _LOOKED_AT = 600  # characters of text in which entities are read
 _READABLE = (None, "plain text")  # the rules of parts that were read
@@ -49,7 +50,8 @@ def read_beginning(raw: bytes, parts: Sequence[Part], length: int = LENGTH) -> s
             text = ""
             for head, is_whole in _heads(raw, part):
                 text = _read(head, is_html=part.media_type == "text/html")
-                text = text if is_whole else text.rpartition(" ")[0]
+                if not is_whole:  # its last word may go on
+                    text = text.rpartition(" ")[0] or text.rstrip(_PRINTABLE)
                 if len(text) >= _ENOUGH:
                     break
             if text:
@@ -60,31 +62,30 @@ def read_beginning(raw: bytes, parts: Sequence[Part], length: int = LENGTH) -> s
 def _heads(raw: bytes, part: Part) -> Iterator[tuple[str, bool]]:
     """The part's text from its begin, or its body's: ever more, and whether that is all."""
     start, end = part.body.start, part.body.end
-    if part.media_type == "text/html" and part.encoding != "base64":
-        found = max(raw.find(b"<body", start, end), raw.find(b"<BODY", start, end))
-        start = max(start, found)
+    if part.encoding == "base64":
+        encoded = raw[start : min(end, start + _BASE64)].translate(None, b" \t\r\n")
+        raw, start = _decode_base64(encoded), 0
+        end = len(raw) + max(0, end - part.body.start - _BASE64)
+    if part.media_type == "text/html":
+        start = max(start, raw.find(b"<body", start, end), raw.find(b"<BODY", start, end))
     for window in _WINDOWS:
         is_whole = start + window >= end
         octets = raw[start : min(end, start + window)]
         if not is_whole:
             octets = octets[: octets.rfind(b"\n") + 1] or octets
-        octets = _decode(octets, part.encoding)
+        if part.encoding == "quoted-printable":
+            octets = binascii.a2b_qp(octets)
         yield _spell(octets, part.charset, is_whole=is_whole), is_whole
         if is_whole:
             return
 
 
-def _decode(encoded: bytes, encoding: str) -> bytes:
-    """As much as is whole of it."""
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(encoded)
-    if encoding == "base64":
-        flat = encoded.translate(None, b" \t\r\n")
-        try:
-            return binascii.a2b_base64(flat[: len(flat) // 4 * 4])
-        except binascii.Error:
-            return b""
-    return encoded
+def _decode_base64(encoded: bytes) -> bytes:
+    """As much as is whole of it, or nothing."""
+    try:
+        return binascii.a2b_base64(encoded[: len(encoded) // 4 * 4])
+    except binascii.Error:
+        return b""
 
 
 def _spell(octets: bytes, declared: str | None, *, is_whole: bool) -> str:

@@ -86,11 +86,11 @@ def test_the_first_part_with_text_counts() -> None:
 
 
 def test_a_long_way_to_the_words() -> None:
-    filler = '<td style="padding:0">' * 500
+    filler = '<td style="padding:0">' * 300
     assert beginning(mail(filler + "Hello")) == "Hello"
-    assert (
-        beginning(mail("<head><style>" + "a{} " * 5_000 + "</style></head><body>Hello")) == "Hello"
-    )
+    styled = "<head><style>" + "a{} " * 5_000 + "</style></head><body>Hello"
+    for encoding in ("8bit", "quoted-printable", "base64"):
+        assert beginning(mail(styled, encoding)) == "Hello"
     assert beginning(mail("<td>" * 10_000 + "Hello")) == ""
 
 
@@ -101,7 +101,7 @@ def test_no_word_is_cut() -> None:
         assert len(found) <= LENGTH
         assert found.endswith(("word", "x", "xx", "xxx", "xxxx", address, "and", "on"))
     # Nor where what is looked at ends.
-    for size in range(2_480, 2_500):
+    for size in range(1_480, 1_500):
         html = f"<p>{'short ' * 8}</p><!--{'-' * (size - 80)}-->{address}"
         assert beginning(mail(html)).replace("short", "").strip() in ("", address)
 
