@@ -47,7 +47,7 @@ SELECT :first_ms + n * :step << :tail | n & 1048575, n % 2 + 1, :first_ms + n * 
   iif(n % 9 = 0, :first_ms + n * :step + 95000, NULL),
   'What is new in November, number ' || n,
   'Dear reader number ' || n || ', the days are short, so here is what we have made of them since',
-  '["reader' || n % 20000 || '@example.net"]', 'busy@example.com', '<' || n || '@example.com>',
+  '["reader' || (n % 20000) || '@example.net"]', 'busy@example.com', '<' || n || '@example.com>',
   '250 2.0.0 Ok: queued as 4XyZ' || n, :links
 FROM number
 """
@@ -137,7 +137,7 @@ async def measure_answers(url: str, token: str, paths: dict[str, str], rounds: i
             async def read(path: str = path) -> None:
                 nonlocal octets
                 async with session.get(url + path, allow_redirects=False) as answer:
-                    assert answer.status == 200, answer.status
+                    assert answer.status == 200, await answer.text()
                     octets = len(await answer.read())
 
             took = await time_all(read, rounds)
