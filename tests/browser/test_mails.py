@@ -154,10 +154,10 @@ async def test_there_and_back_through_the_pages(visit: Visit) -> None:
     page = await visit("/?tracked=yes")
     await expect(page.get_by_role("link", name="Newer")).to_have_count(0)
     firsts = []
-    for count in (50, 50, 8):
-        await expect(rows(page)).to_have_count(count)
+    for many in (50, 50, 8):
+        await expect(rows(page)).to_have_count(many)
         firsts.append(await rows(page).first.get_attribute("id"))
-        if count == 50:
+        if many == 50:
             await page.keyboard.press("n")
             await page.wait_for_url(re.compile("before="))
             await expect(rows(page).first).not_to_have_id(firsts[-1])
