@@ -87,6 +87,7 @@ bench: $(VENV)/.dev ## how fast relay, rewriter and collector are here, as ratio
 	$(BIN)/python bench/rewrite.py
 	$(BIN)/python bench/collector.py
 	$(BIN)/python bench/store.py
+	$(BIN)/python bench/pages.py
 
 distance: $(VENV)/.dev ## what a round trip of 50 ms to upstream costs (Linux, as root)
 	$(BIN)/python bench/distance.py

@@ -180,6 +180,7 @@ def _message(row: Row[Any]) -> Item:
         "delivered": moment(row.delivered_at_ms),
         "from": row.mail_from,
         "subject": row.subject,
+        "snippet": row.snippet,
         "message_id": row.message_id_header,
         "opens": row.opens,
         "clicks": row.clicks,

@@ -1,10 +1,10 @@
 """Forgets one person: what is theirs alone goes, and in what is others' as well the address goes.
 
 A message to them alone is erased. In one to several, the address is blanked wherever it stands (in
-`recipients`, upstream's words, the subject, a link), the hits of their own copy go, and no more are
-recorded: nobody could ask any more whether they object. A decision of theirs stays without the
-address, found by its hash, so that a refusal still holds for mail to come. Whose account it is is
-not decided here: `letterbell sender remove` ends one.
+`recipients`, upstream's words, subject, first words, a link), the hits of their own copy go, and no
+more are recorded: nobody could ask any more whether they object. A decision of theirs stays without
+the address, found by its hash, so that a refusal still holds for mail to come. Whose account it is
+is not decided here: `letterbell sender remove` ends one.
 """
 
 import time
@@ -141,6 +141,7 @@ def _blanked(value: Any, person: Person) -> Any:
 
 _TEXTS = (
     message.c.subject,
+    message.c.snippet,
     message.c.mail_from,
     message.c.message_id_header,
     message.c.untracked_reason,

@@ -176,6 +176,8 @@ message = Table(
     # [[recipient's ordinal, "open" or "click", "refused" or "no consent"], …]: not tracked though
     # the message was
     Column("objected", JSON(none_as_null=True)),
+    # The first words of its text, as lists show them: at most 140 characters.
+    Column("snippet", Text, nullable=False, server_default=""),
     Index(None, "sender_id", "id"),  # a sender's list, newest first
 )
 

@@ -3,11 +3,11 @@
 Every query names the sender, so nobody reads another's mail by guessing ids.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 
 from collector.consent import Kind, Objected
 from collector.counts import (
@@ -54,6 +54,7 @@ class MessageRow:
     opened_by: tuple[int, ...] = ()
     clicked_by: tuple[int, ...] = ()
     objected: tuple[Objected, ...] = ()
+    snippet: str = ""  # the first words of its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +132,26 @@ class Stats:
         sender_id: int,
         *,
         before: int | None = None,
+        after: int | None = None,
         limit: int = 50,
         matching: MessageFilter = EVERY_MESSAGE,
     ) -> list[MessageRow]:
-        """The sender's messages, newest first; `before`, a message id, continues a list."""
-        query = select(*_LISTED).where(message.c.sender_id == sender_id, *conditions(matching))
+        """The sender's messages, newest first. A message id continues a list: `before` with the
+        newest that are older, `after` with the oldest that are newer.
+        """
+        query = _select_of(sender_id, matching).limit(limit)
         if before is not None:
             query = query.where(message.c.id < before)
-        rows = await self._store.read(query.order_by(message.c.id.desc()).limit(limit))
-        return await self._with_readers([_message_row(row) for row in rows])
+        if after is None:
+            return await self._rows(query.order_by(message.c.id.desc()))
+        return (await self._rows(query.where(message.c.id > after).order_by(message.c.id)))[::-1]
+
+    async def among(
+        self, sender_id: int, ids: Collection[int], *, matching: MessageFilter = EVERY_MESSAGE
+    ) -> list[MessageRow]:
+        """Those of these messages that are the sender's and match, newest first."""
+        chosen = _select_of(sender_id, matching).where(message.c.id.in_(ids))
+        return await self._rows(chosen.order_by(message.c.id.desc()))
 
     async def has(self, sender_id: int, message_id: int) -> bool:
         """Whether there is such a message, and it is this sender's."""
@@ -171,6 +183,10 @@ class Stats:
             shared_reason=shared_reason,
             readers=readers,
         )
+
+    async def _rows(self, query: Select[Any]) -> list[MessageRow]:
+        rows = await self._store.read(query)
+        return await self._with_readers([_message_row(row) for row in rows])
 
     async def _with_readers(self, rows: list[MessageRow]) -> list[MessageRow]:
         """The rows with whose copies were opened, and in whose a link was followed."""
@@ -209,6 +225,10 @@ class Stats:
             .limit(MAX_HITS)
         )
         return tuple(HitRow(*row) for row in reversed(rows))
+
+
+def _select_of(sender_id: int, matching: MessageFilter) -> Select[Any]:
+    return select(*_LISTED).where(message.c.sender_id == sender_id, *conditions(matching))
 
 
 def _link_row(link: Sequence[Any], clicks: Mapping[int, Seen]) -> LinkRow:

@@ -55,6 +55,7 @@ class Sent:
 
     `per_recipient`: each recipient gets a copy of their own, and hits tell their ordinal, which is
     their place in `recipients`, from 1. `shared_reason` says why not, where the sender wished it.
+    `snippet` is the first words of its text, "" where none are kept.
     """
 
     message_id: int
@@ -71,6 +72,7 @@ class Sent:
     per_recipient: bool = False
     shared_reason: str | None = None
     objected: tuple[Objected, ...] = ()
+    snippet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +217,7 @@ def _message_row(sent: Sent) -> dict[str, Any]:
         "opens": sent.opens,
         "clicks": sent.clicks,
         "subject": storable(sent.subject),
+        "snippet": storable(sent.snippet),
         "recipients": [storable(recipient) for recipient in sent.recipients],
         "mail_from": storable(sent.mail_from),
         "message_id_header": storable(sent.message_id_header),

@@ -297,4 +297,5 @@ def _sent(
         per_recipient=reason is None and any(copy.recipient > 0 for copy in planned.copies),
         shared_reason=planned.shared_reason if reason is None else None,
         objected=planned.objected,
+        snippet=made.snippet,
     )

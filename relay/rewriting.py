@@ -8,7 +8,7 @@ The rewriter takes messages whole: bulky ones come to it one at a time, and go b
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from relay import metrics
 from relay.content import Content
 from relay.drafts import Drafts
 from relay.policy import PlannedCopy
-from rewriter import Link, Rewritten, Tracking, Untouched, plan
+from rewriter import Link, Rewritten, Tracking, Untouched, plan, read_beginning
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ class Made:
     """What each copy holds, and what was put in: links, a pixel, old links of ours mended.
 
     `reason` says why there is nothing to track in any, if there is nothing. Then no copy differs
-    from another, and there is one content, for all.
+    from another, and there is one content, for all. `snippet` is the first words of the text.
     """
 
     contents: tuple[Content, ...]
@@ -41,6 +41,7 @@ class Made:
     links: tuple[Link, ...] = ()
     pixel: bool = False
     restored: int = 0
+    snippet: str = field(default="", repr=False)
 
 
 class Rewriting:
@@ -48,7 +49,8 @@ class Rewriting:
 
     `tracking` says how, for all mail; its toggles are the plan's, its hosts are filled in here.
     With `detrack_quotes`, links of earlier mail lead to their targets again and its pixels go,
-    whoever wrote it and whether or not the copy is tracked.
+    whoever wrote it and whether or not the copy is tracked. With `keep_snippet` the first words of
+    what was read are told.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class Rewriting:
         drafts: Drafts,
         tracking: Tracking = OFF,
         detrack_quotes: bool = True,
+        keep_snippet: bool = True,
     ) -> None:
+        self._keep_snippet = keep_snippet
         self._tokens = tokens
         self._public_url = public_url
         self._drafts = drafts
@@ -147,11 +151,13 @@ class Rewriting:
         self, content: Content, message: bytes, tracking: Tracking, links: Sequence[MessageLinks]
     ) -> Made:
         found = plan(message, tracking=tracking, own=self._own)
+        tracked = tracking.opens or tracking.clicks
+        snippet = read_beginning(message, found.parts) if tracked and self._keep_snippet else ""
         if isinstance(found, Untouched):
-            return Made((content,), found.reason)
+            return Made((content,), found.reason, snippet=snippet)
         first = found.render(links[0])
         if isinstance(first, Untouched):
-            return Made((content,), first.reason)
+            return Made((content,), first.reason, snippet=snippet)
         contents = [self._drafts.keep(first.message)]
         tracked = bool(first.pixel or first.links)
         for each in links[1:] if tracked else ():
@@ -165,6 +171,7 @@ class Rewriting:
             links=first.links,
             pixel=bool(first.pixel),
             restored=len(first.restored),
+            snippet=snippet,
         )
 
 
@@ -183,4 +190,5 @@ def _join(groups: Sequence[tuple[list[int], Made]]) -> Made:
         links=max((made.links for made in tracked), key=len),
         pixel=any(made.pixel for made in tracked),
         restored=groups[0][1].restored,
+        snippet=groups[0][1].snippet,
     )

@@ -85,6 +85,7 @@ async def serve(
                 metrics_from=settings.http.metrics_from,
                 tracking=settings.tracking.parsed,
                 detrack_quotes=settings.tracking.detrack_quotes,
+                keep_snippet=settings.tracking.keep_snippet,
                 control_domain=settings.tracking.control_domain.encode(),
                 consent=settings.tracking.consent,
                 show_client=settings.smtp.show_client,

@@ -280,6 +280,7 @@ class TrackingSettings(Table):
     text_links: bool = False
     wrap_url_text: bool = False
     detrack_quotes: bool = True
+    keep_snippet: bool = True
     footer: Annotated[str, AfterValidator(_footer)] = ""
     control_domain: Annotated[str, AfterValidator(_control_domain)] = CONTROL_DOMAIN.decode()
 

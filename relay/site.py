@@ -108,6 +108,7 @@ async def open_site(
     metrics_from: Networks = (),
     tracking: Tracking = OFF,
     detrack_quotes: bool = True,
+    keep_snippet: bool = True,
     control_domain: bytes = CONTROL_DOMAIN,
     show_client: bool = False,
     signs: Signs | None = None,
@@ -144,6 +145,7 @@ async def open_site(
         drafts=drafts,
         tracking=tracking,
         detrack_quotes=detrack_quotes,
+        keep_snippet=keep_snippet,
     )
     alarms = Alarms()
     if spool.aside:

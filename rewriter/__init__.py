@@ -1,5 +1,6 @@
 """Puts the pixel in and wraps the links of a mail, byte-exactly. Pure: bytes in, bytes out."""
 
+from rewriter.beginning import read_beginning
 from rewriter.contract import (
     Link,
     Links,
@@ -27,6 +28,7 @@ __all__ = [
     "Tracking",
     "Untouched",
     "plan",
+    "read_beginning",
     "read_label",
     "read_snippet",
     "rewrite",

@@ -53,6 +53,7 @@ class Site:
         reason: str | None = None,
         per_recipient: bool = False,
         shared_reason: str | None = None,
+        snippet: str = "",
     ) -> int:
         number = next(self._numbers)
         message_id = mint_message_id(at_ms + number, number)
@@ -71,6 +72,7 @@ class Site:
                 untracked_reason=reason,
                 per_recipient=per_recipient,
                 shared_reason=shared_reason,
+                snippet=snippet,
             )
         )
         self.feed.publish(sender.id, message_id)

@@ -22,7 +22,7 @@ from collector.api.values import read_id, to_ms, write_id, write_time, write_tim
 from collector.counts import ReaderRow
 from collector.counts import Seen as Counted
 from collector.erasing import erase, stop
-from collector.filters import MessageFilter
+from collector.filters import MessageFilter, read_words
 from collector.keys import FEED, READ_LABEL, STATS, STORE
 from collector.pages.messages import label_links
 from collector.pages.recipients import people, say_who
@@ -97,11 +97,12 @@ async def _read(
     query = call.query
     matching = MessageFilter(
         tracked=query.tracked,
+        opens_tracked=query.opens_tracked,
         opened=query.opened,
         clicked=query.clicked,
         state=query.state,
         recipient=query.recipient,
-        subject=query.q,
+        words=read_words(query.q or ""),
         since_ms=to_ms(query.since) if query.since else None,
         until_ms=to_ms(query.until) if query.until else None,
     )
@@ -118,6 +119,7 @@ def _tell(row: MessageRow) -> dict[str, Any]:
         "delivered_at": write_time_or_none(row.delivered_at_ms),
         "state": row.state,
         "subject": row.subject,
+        "snippet": row.snippet,
         "recipients": list(row.recipients),
         "tracked": Tracked(opens=row.opens, clicks=row.clicks),
         "untracked_reason": row.untracked_reason,

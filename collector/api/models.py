@@ -52,13 +52,14 @@ class MessageQuery(Asked):
     """Which messages: those of which everything said here is true."""
 
     tracked: Flag = optional("Whether opens or clicks are tracked at all.")
+    opens_tracked: Flag = optional("Whether opens are tracked.")
     opened: Flag = optional("Whether an open is believed in.")
     clicked: Flag = optional("Whether a click is believed in.")
     state: State = optional("How far it has come.")
     recipient: Words = optional("One of its recipients, a whole address.")
     since: Instant = optional("Sent then or later.")
     until: Instant = optional("Sent before then.")
-    q: Words = optional("A part of the subject.")
+    q: Words = optional("Words that are in subject, recipients or first words, each in any.")
     cursor: Id = optional("`next` of the page before.")
     limit: Limit = Field(default=50, description="How many a page holds.")
     format: Format = FORMAT
@@ -156,6 +157,7 @@ class Message(BaseModel):
     delivered_at: Moment | None
     state: State
     subject: str
+    snippet: str = Field(description="The first words of its text, as far as they are kept.")
     recipients: list[str]
     tracked: Tracked
     untracked_reason: str | None

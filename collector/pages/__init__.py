@@ -2,8 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients` and
-`durations`, which are pure; in which language, `speech` knows, of those in `languages`.
+`mails`, `messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`,
+`recipients`, `narrowing` and `durations`, which are pure; in which language, `speech` knows, of
+those in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import live, messages, notice, session, settings, speech
+from collector.pages import live, mails, messages, notice, session, settings, speech
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
@@ -52,7 +53,7 @@ def routes() -> list[web.RouteDef]:
     """Every address of the sender's pages, and of the one for recipients."""
     return [
         *notice.routes(),
-        web.get("/", _page(messages.show_list)),
+        web.get("/", _page(mails.show_list)),
         web.get(r"/mail/{message_id:\d+}", _page(messages.show_message)),
         web.post(r"/mail/{message_id:\d+}/stop", _page(messages.submit_stop)),
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),

@@ -16,8 +16,10 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from collector.errors import StoreUnavailable
 from collector.feed import Feed, News
-from collector.keys import FEED, STATS
-from collector.pages.messages import read_id, read_list, read_message, view_mail
+from collector.keys import FEED
+from collector.pages.mails import ListView, MailView, read_id, read_list, renew_list
+from collector.pages.messages import read_message
+from collector.pages.narrowing import read_narrowing
 from collector.pages.session import who
 from collector.senders import Sender
 
@@ -36,22 +38,27 @@ def setup(app: web.Application) -> None:
 
 
 async def stream_list(request: web.Request, sender: Sender) -> web.StreamResponse:
-    """GET /live?before=ID: keeps the list's rows as they are now; the newest page grows, too."""
+    """GET /live with the parameters of a list: keeps its rows as they are now, lets mails leave
+    that do not match any more, and join that do. With `paged` also its link to older ones."""
+    narrowing = read_narrowing(request.query)
     before = read_id(request.query.get("before"))
+    paged = "paged" in request.query
 
     async def pump(stream: EventSourceResponse, news: News) -> None:
-        shown = await _send_list(request, sender, stream, before)
+        page = await read_list(request, sender, narrowing, before=before)
+        await _send_list(request, stream, page, with_paging=paged)
         while True:
             changed = await _gather(news)
             if await who(request) is None:
                 return
-            if before is None and not changed <= shown:
-                shown = await _send_list(request, sender, stream, before)
+            was, page = page, await renew_list(request, sender, page, changed)
+            if page.ids != was.ids:
+                moved = page.older != was.older
+                await _send_list(request, stream, page, with_paging=paged and moved)
                 continue
-            for message_id in changed & shown:
-                if not await _send_row(request, sender, stream, message_id):
-                    shown = await _send_list(request, sender, stream, before)  # it was erased
-                    break
+            for mail in page.mails:
+                if mail.row.message_id in changed:
+                    await _send_row(request, stream, mail)
 
     return await serve(request, request.app[FEED], sender.id, pump)
 
@@ -105,21 +112,13 @@ async def send_part(
 
 
 async def _send_list(
-    request: web.Request, sender: Sender, stream: EventSourceResponse, before: int | None
-) -> set[int]:
-    page = await read_list(request, sender, before)
-    await send_part(request, stream, "live/list.html", page=page)
-    return page.ids
+    request: web.Request, stream: EventSourceResponse, page: ListView, *, with_paging: bool
+) -> None:
+    await send_part(request, stream, "live/list.html", page=page, with_paging=with_paging)
 
 
-async def _send_row(
-    request: web.Request, sender: Sender, stream: EventSourceResponse, message_id: int
-) -> bool:
-    """False where there is no such mail any more."""
-    detail = await request.app[STATS].message(sender.id, message_id)
-    if detail is not None:
-        await send_part(request, stream, "live/row.html", mail=view_mail(detail.row))
-    return detail is not None
+async def _send_row(request: web.Request, stream: EventSourceResponse, mail: MailView) -> None:
+    await send_part(request, stream, "live/row.html", mail=mail)
 
 
 async def _gather(news: News) -> set[int]:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from collector.pages.durations import after_sent
 from collector.pages.recipients import say_who
+from collector.pages.speech import say
 from collector.pages.wording import say_times
 from collector.stats import MessageRow
 
@@ -26,28 +27,33 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """How one kind of hit is spoken of."""
+    """How one kind of hit is spoken of, in English: said when a mark is made."""
 
-    done: str
+    done: str  # when
     waiting: str
     off: str
     stopped: str
-    machines: str
+    machines: str  # how often
+
+
+def _(text: str) -> str:
+    """Marks a text that is said later."""
+    return text
 
 
 _OPEN = Words(
-    done="Opened",
-    waiting="Not opened yet",
-    off="Opens not tracked",
-    stopped="Opens no longer tracked",
-    machines="loaded {times} by machines, which is not counted",
+    done=_("Opened %(when)s"),
+    waiting=_("Not opened yet"),
+    off=_("Opens not tracked"),
+    stopped=_("Opens no longer tracked"),
+    machines=_("loaded %(times)s by machines, which is not counted"),
 )
 _CLICK = Words(
-    done="Link followed",
-    waiting="No link followed yet",
-    off="No link tracked",
-    stopped="Links no longer tracked",
-    machines="fetched {times} by machines, which is not counted",
+    done=_("Link followed %(when)s"),
+    waiting=_("No link followed yet"),
+    off=_("No link tracked"),
+    stopped=_("Links no longer tracked"),
+    machines=_("fetched %(times)s by machines, which is not counted"),
 )
 
 
@@ -92,12 +98,14 @@ def _mark(
 ) -> Mark:
     first, last = times
     if count and first is not None:
-        label = f"{words.done} {after_sent(first, row.sent_at_ms)}"
-        note = who + ("" if count == 1 else f"; {say_times(count)} in all")
+        label = say(words.done, when=after_sent(first, row.sent_at_ms))
+        note = who
+        if count > 1:
+            note = say("%(who)s; %(times)s in all", who=who, times=say_times(count))
         return Mark(icon, "hit", count, label, note, first, last if last != first else None)
     if not tracked:
-        return Mark(icon, "off", 0, words.off, row.untracked_reason or "", None, None)
+        return Mark(icon, "off", 0, say(words.off), row.untracked_reason or "", None, None)
     if row.stopped_at_ms is not None:
-        return Mark(icon, "off", 0, words.stopped, "", None, None)
-    note = words.machines.format(times=say_times(raw)) if raw else ""
-    return Mark(icon, "waiting", 0, words.waiting, note, None, None)
+        return Mark(icon, "off", 0, say(words.stopped), "", None, None)
+    note = say(words.machines, times=say_times(raw)) if raw else ""
+    return Mark(icon, "waiting", 0, say(words.waiting), note, None, None)

@@ -1,4 +1,4 @@
-"""The sender's own mail: the list, newest first, and one mail with its story."""
+"""One of the sender's own mails with its story, and what may be done with it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,45 +8,16 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from collector.erasing import erase, stop
-from collector.filters import LARGEST_ID
 from collector.keys import CONSENTS, FEED, PUBLIC_URL, READ_LABEL, STATS, STORE, TOKENS
-from collector.pages import marks
-from collector.pages.marks import Mark
+from collector.pages.mails import MailView, read_id, view_mail
 from collector.pages.recipients import RecipientView, say_silence, view_all
 from collector.pages.rendering import render, see_other
 from collector.pages.session import form_token, read_form
 from collector.pages.timeline import Moment, tell
-from collector.pages.wording import say_state
 from collector.senders import Sender
-from collector.stats import LinkRow, MessageDetail, MessageRow
+from collector.stats import LinkRow, MessageDetail
 from collector.store import Store
 from collector.tokens import MessageLinks
-
-PAGE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class MailView:
-    """One mail as lists show it."""
-
-    row: MessageRow
-    eye: Mark
-    link: Mark
-    state: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListView:
-    """A page of mails; `before` is its own cursor, `older` the next page's, if there is one."""
-
-    mails: tuple[MailView, ...]
-    before: int | None
-    older: int | None
-
-    @property
-    def ids(self) -> set[int]:
-        return {mail.row.message_id for mail in self.mails}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +45,6 @@ class MessageView:
     notice: str  # the address of its notice page, where whoever got it says who they are
 
 
-async def show_list(request: web.Request, sender: Sender) -> web.StreamResponse:
-    """GET /?before=ID: a page of mails; without `before` the newest."""
-    page = await read_list(request, sender, read_id(request.query.get("before")))
-    return await render(
-        request,
-        "messages.html",
-        sender=sender,
-        form_token=form_token(request),
-        page=page,
-        erased="erased" in request.query,
-    )
-
-
 async def show_message(request: web.Request, sender: Sender) -> web.StreamResponse:
     """GET /mail/ID: the sender's own, or 404: whether it is another's, nobody learns."""
     view = await read_message(request, sender, read_id(request.match_info["message_id"]))
@@ -105,13 +63,6 @@ async def submit_stop(request: web.Request, sender: Sender) -> web.StreamRespons
 async def submit_erase(request: web.Request, sender: Sender) -> web.StreamResponse:
     """POST /mail/ID/erase: it goes, with its hits."""
     return await _change(request, sender, erase, "/?erased")
-
-
-async def read_list(request: web.Request, sender: Sender, before: int | None) -> ListView:
-    """The sender's mails before a cursor, newest first."""
-    rows = await request.app[STATS].recent(sender.id, before=before, limit=PAGE + 1)
-    shown = tuple(view_mail(row) for row in rows[:PAGE])
-    return ListView(shown, before, shown[-1].row.message_id if len(rows) > PAGE else None)
 
 
 async def read_message(
@@ -141,20 +92,6 @@ async def read_message(
 def _view_link(link: LinkRow, label: str) -> LinkView:
     machines = max(0, link.clicks.raw_count - link.clicks.count)
     return LinkView(label, link.target, link.clicks.count, machines)
-
-
-def view_mail(row: MessageRow) -> MailView:
-    """One row as the templates show it."""
-    state, sentence = say_state(row.state)
-    return MailView(row, marks.eye(row), marks.link(row), state, sentence)
-
-
-def read_id(text: str | None) -> int | None:
-    """A message id out of a URL; None for anything that cannot be one."""
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 19:
-        return None
-    number = int(text)
-    return number if number <= LARGEST_ID else None
 
 
 async def _change(

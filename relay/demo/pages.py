@@ -19,7 +19,7 @@ from collector.keys import SENDERS
 from collector.pages import NAVIGATION
 from collector.pages.assets import Assets
 from collector.pages.live import send_part, serve
-from collector.pages.messages import read_list
+from collector.pages.mails import read_list
 from collector.pages.rendering import header, render, see_other
 from collector.pages.session import for_sender, form_token, read_form, sign_in
 from collector.senders import Sender
@@ -209,7 +209,7 @@ async def _page(
         policy={"frame-src": "'self'"},
         sender=sender,
         form_token=form_token(request),
-        page=await read_list(request, sender, None),
+        page=await read_list(request, sender),
         demo=demo,
         login=LOGIN,
         recipient=RECIPIENT,

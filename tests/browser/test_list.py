@@ -64,7 +64,8 @@ async def fill(site: Site, ana: Sender, now: int) -> None:
             )
 
     person, gmail = ("person", "browser"), ("proxy", "google-proxy")
-    sent = await mail(40 * DAY, "Spring catalogue", "office@bigcorp.example")
+    words = "Dear all, our spring catalogue is here: forty garden rooms in oak, larch and glass"
+    sent = await mail(40 * DAY, "Spring catalogue", "office@bigcorp.example", snippet=words)
     await site.deliver(ana, sent[0], "550 5.1.1 no such user", "refused", at_ms=sent[1] + 900)
     sent = await mail(
         9 * DAY,
@@ -72,6 +73,7 @@ async def fill(site: Site, ana: Sender, now: int) -> None:
         "team@atelier.example",
         "clara@atelier.example",
         "luc@atelier.example",
+        snippet="Thank you for your time today. As promised, here is what we agreed upon",
     )
     await hits(
         sent,
@@ -80,11 +82,16 @@ async def fill(site: Site, ana: Sender, now: int) -> None:
         ("click", 36 * MINUTE, *person),
     )
     await mail(3 * DAY, "Re: keys", "dora@inbox.example", tracked=False, reason="no HTML part")
-    sent = await mail(2 * DAY, "Invoice 2026-118", "accounts@bigcorp.example")
+    words = "Please find attached our invoice for the foundations. It is due within 30 days"
+    sent = await mail(2 * DAY, "Invoice 2026-118", "accounts@bigcorp.example", snippet=words)
     await hits(sent, ("open", 3_000, "scanner", "safe-links"))
-    sent = await mail(26 * HOUR, "Photos of the oak", "mum@inbox.example")
+    words = "You should have seen it this morning, with the frost on it"
+    sent = await mail(26 * HOUR, "Photos of the oak", "mum@inbox.example", snippet=words)
     await hits(sent, ("open", 14 * HOUR, *gmail), ("open", 15 * HOUR, *gmail))
-    sent = await mail(5 * HOUR, "Your quote for the garden room", "ben@inbox.example")
+    words = "Hello Ben, as we said on the phone: the room as drawn comes to 18,400, with the stove"
+    sent = await mail(
+        5 * HOUR, "Your quote for the garden room", "ben@inbox.example", snippet=words
+    )
     await hits(
         sent,
         ("open", 900, "prefetch", "apple-prefetch"),
@@ -92,8 +99,10 @@ async def fill(site: Site, ana: Sender, now: int) -> None:
         ("click", 3 * MINUTE, *person),
         ("open", 2 * HOUR, *gmail),
     )
-    await mail(20 * MINUTE, "Lunch on Thursday?", "clara@atelier.example")
-    await mail(2 * MINUTE, "The mill has answered", "ben@inbox.example")
+    words = "Are you free at one? The place by the canal has opened again"
+    await mail(20 * MINUTE, "Lunch on Thursday?", "clara@atelier.example", snippet=words)
+    words = "They can cut it next week. Shall I say yes?"
+    await mail(2 * MINUTE, "The mill has answered", "ben@inbox.example", snippet=words)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

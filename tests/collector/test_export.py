@@ -43,7 +43,7 @@ async def add_hit(store: Store, message_id: int, recipient: int, link: int | Non
 
 
 async def test_as_a_recipient(store: Store, make_sent: Callable[..., Sent]) -> None:
-    alone = make_sent(recipients=("Bob@Example.org",), subject="Grüße")
+    alone = make_sent(recipients=("Bob@Example.org",), subject="Grüße", snippet="Hello")
     shared = make_sent(recipients=(EVE, BOB, "BOB@example.org"))
     each = make_sent(recipients=(EVE, BOB), per_recipient=True)
     other = make_sent(recipients=("jimbob@example.org",))
@@ -72,6 +72,7 @@ async def test_as_a_recipient(store: Store, make_sent: Callable[..., Sent]) -> N
         "sender": "ana",
         "from": "ana@example.com",
         "subject": "Grüße",
+        "snippet": "Hello",
         "message_id": alone.message_id_header,
         "opens": True,
         "clicks": True,

@@ -53,6 +53,7 @@ async def test_among_several_the_address_goes_and_their_own_hits(
         recipients=(EVE, BOB, "jimbob@example.org", "bob@example.org"),
         per_recipient=True,
         subject="For bob@example.org",
+        snippet="Dear BOB@example.org, hello",
         links=(SentLink(0, "https://x.org/?to=BOB%40example.org&a=1", "<b>bob@example.org</b>"),),
         shared_reason="BOB@example.org wished it",
     )
@@ -74,6 +75,7 @@ async def test_among_several_the_address_goes_and_their_own_hits(
     assert changed == {
         "recipients": [EVE, FORGOTTEN, "jimbob@example.org", FORGOTTEN],
         "subject": f"For {FORGOTTEN}",
+        "snippet": f"Dear {FORGOTTEN}, hello",
         "links": [[0, f"https://x.org/?to={FORGOTTEN}&a=1", f"<b>{FORGOTTEN}</b>"]],
         "shared_reason": f"{FORGOTTEN} wished it",
         "reply": f"250 <{FORGOTTEN}> ok",

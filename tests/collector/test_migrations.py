@@ -106,6 +106,7 @@ ADDED: dict[str, dict[str, object]] = {
         "outcomes": None,
         "stopped_at_ms": None,
         "objected": None,
+        "snippet": "",
     },
 }
 

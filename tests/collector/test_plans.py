@@ -25,7 +25,8 @@ EVERYTHING = MessageFilter(
     clicked=False,
     state="delivered",
     recipient="ben@example.net",
-    subject="hello",
+    words=("hello", "grüße"),
+    opens_tracked=True,
     since_ms=0,
     until_ms=1,
 )
@@ -110,6 +111,20 @@ async def test_the_list(plans: Plans, matching: MessageFilter, before: int | Non
     [plan] = await plans.of(reading)
     assert_indexed(plan)
     assert "USING INDEX ix_message_sender_id (sender_id=?" in plan[0]
+
+
+@pytest.mark.parametrize("matching", [MessageFilter(), EVERYTHING])
+async def test_back_to_newer_mails(plans: Plans, matching: MessageFilter) -> None:
+    [plan] = await plans.of(Stats(plans.store).recent(1, after=9, matching=matching))
+    assert_indexed(plan)
+    assert "USING INDEX ix_message_sender_id (sender_id=? AND id>?" in plan[0]
+
+
+@pytest.mark.parametrize("matching", [MessageFilter(), EVERYTHING])
+async def test_some_mails_of_a_list(plans: Plans, matching: MessageFilter) -> None:
+    [plan] = await plans.of(Stats(plans.store).among(1, [7, 8, 9], matching=matching))
+    by_index = "USING INDEX ix_message_sender_id (sender_id=? AND id=?" in plan[0]
+    assert by_index or "USING INTEGER PRIMARY KEY (rowid=?)" in plan[0]
 
 
 async def test_one_message(plans: Plans, sent: Sent) -> None:

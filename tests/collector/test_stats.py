@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from collector.counts import ReaderRow, Seen
+from collector.filters import MessageFilter
 from collector.hits import Hit, store_hits
 from collector.schema import hit, message
 from collector.stats import MAX_HITS, HitRow, LinkRow, MessageRow, OutcomeRow, Stats
@@ -89,6 +90,38 @@ async def test_the_newest_come_first_a_page_at_a_time(
     third = await stats.recent(sender_id, before=second[-1].message_id, limit=2)
     assert [row.message_id for row in [*first, *second, *third]] == ids
     assert await stats.recent(sender_id, before=ids[-1]) == []
+
+
+async def test_back_to_the_newer_ones_a_page_at_a_time(
+    store: Store, stats: Stats, make_sent: Callable[..., Sent], sender_id: int
+) -> None:
+    ids = []
+    for _ in range(5):
+        sent = make_sent()
+        await store.record_sent(sent)
+        ids.insert(0, sent.message_id)
+    rows = await stats.recent(sender_id, after=ids[4], limit=2)
+    assert [row.message_id for row in rows] == [ids[2], ids[3]]
+    rows = await stats.recent(sender_id, after=ids[2], limit=9)
+    assert [row.message_id for row in rows] == [ids[0], ids[1]]
+    assert await stats.recent(sender_id, after=ids[0]) == []
+
+
+async def test_which_of_some_messages_are_theirs_and_match(
+    store: Store, stats: Stats, make_sent: Callable[..., Sent], add_sender: Callable
+) -> None:
+    stranger = await add_sender("ben")
+    first, second, third = (make_sent(subject=each) for each in ("one", "two", "one more"))
+    for sent in (first, second, third):
+        await store.record_sent(sent)
+    ids = [first.message_id, third.message_id, second.message_id, 7]
+    rows = await stats.among(first.sender_id, ids)
+    assert [row.subject for row in rows] == ["one more", "two", "one"]
+    assert rows == await stats.recent(first.sender_id)
+    rows = await stats.among(first.sender_id, ids, matching=MessageFilter(words=("one",)))
+    assert [row.subject for row in rows] == ["one more", "one"]
+    assert await stats.among(stranger, ids) == []
+    assert await stats.among(first.sender_id, []) == []
 
 
 async def test_one_message_in_full(

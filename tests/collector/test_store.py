@@ -53,6 +53,7 @@ async def test_a_message_is_stored_whole(store: Store, make_sent: MakeSent) -> N
     sent = make_sent(recipients=("b@x.org", "c@x.org"), subject="Grüße", links=links, clicks=False)
     objected = (Objected(2, "open", "refused"),)
     sent = replace(sent, per_recipient=True, shared_reason="none", objected=objected)
+    sent = replace(sent, snippet="Dear\0 all")
     await store.record_sent(sent)
     [row] = await store.read(select(message))
     assert row._asdict() == {
@@ -83,6 +84,7 @@ async def test_a_message_is_stored_whole(store: Store, make_sent: MakeSent) -> N
         "outcomes": None,
         "stopped_at_ms": None,
         "objected": [[2, "open", "refused"]],
+        "snippet": "Dear all",
     }
 
 

@@ -86,17 +86,33 @@ async def test_a_copy_is_what_it_would_be_alone(encoding: str, drafts: Drafts) -
 
 
 @pytest.mark.parametrize(
-    ("raw", "reason"),
+    ("raw", "reason", "snippet"),
     [
-        (mail("<p>x</p>").replace(b"text/html", b"text/plain"), "no HTML part"),
-        (b"Subject: x\r\n", "no blank line after the header"),
-        (b"DKIM-Signature: x\r\n" + newsletter(0), "carries a DKIM signature"),
+        (mail("<p>x</p>").replace(b"text/html", b"text/plain"), "no HTML part", "<p>x</p>"),
+        (b"Subject: x\r\n", "no blank line after the header", ""),
+        (b"DKIM-Signature: x\r\n" + newsletter(0), "carries a DKIM signature", ""),
     ],
 )
-async def test_what_is_not_tracked_is_one_for_all(raw: bytes, reason: str, drafts: Drafts) -> None:
+async def test_what_is_not_tracked_is_one_for_all(
+    raw: bytes, reason: str, snippet: str, drafts: Drafts
+) -> None:
     content = Content.of(raw)
     copies = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, drafts=drafts)
-    assert await copies.copies(content, [TRACKED, TRACKED], 1) == Made((content,), reason)
+    made = await copies.copies(content, [TRACKED, TRACKED], 1)
+    assert made == Made((content,), reason, snippet=snippet)
+
+
+@pytest.mark.parametrize("size", [0, INLINE_OCTETS, IN_MEMORY])
+async def test_the_first_words_are_told_where_they_are_kept(size: int, drafts: Drafts) -> None:
+    content = drafts.keep(newsletter(size))
+    keeps = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, drafts=drafts)
+    keeps_none = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, drafts=drafts, keep_snippet=False)
+    for planned in ([TRACKED], [NOTHING, CLICKS, OPENS]):
+        made = await keeps.copies(content, planned, 1)
+        assert made.snippet.startswith("x words and words")
+        assert made.snippet not in repr(made)
+        assert (await keeps_none.copies(content, planned, 1)).snippet == ""
+    assert (await keeps.copies(content, [NOTHING], 1)).snippet == ""
 
 
 async def test_what_is_signed_anew_may_change(drafts: Drafts) -> None:
@@ -195,7 +211,8 @@ async def test_where_no_copy_has_anything_to_track_there_is_one(drafts: Drafts) 
     [copy] = made.contents
     assert copy.read() == mail('<p><a href="https://e.com/">x</a></p>')
     plain = Content.of(mail("<p>x</p>").replace(b"text/html", b"text/plain"))
-    assert await copies.copies(plain, [NOTHING, TRACKED], 1) == Made((plain,), "no HTML part")
+    made = await copies.copies(plain, [NOTHING, TRACKED], 1)
+    assert made == Made((plain,), "no HTML part", snippet="<p>x</p>")
 
 
 async def test_one_copy_without_links_beside_one_with_a_pixel(drafts: Drafts) -> None:

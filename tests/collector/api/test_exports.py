@@ -35,6 +35,7 @@ async def test_messages_as_csv(site: Site, ana: Sender, program: Program) -> Non
             "delivered_at": "",
             "state": "sending",
             "subject": 'Übung, "quoted"',
+            "snippet": "",
             "recipients": "ben@example.net, zoe@example.org",
             "tracked_opens": "true",
             "tracked_clicks": "true",

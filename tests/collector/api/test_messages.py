@@ -18,7 +18,9 @@ async def subjects(program: Program, query: str = "") -> list[str]:
 
 
 async def test_a_message_in_the_list(site: Site, ana: Sender, program: Program) -> None:
-    mail = await site.add_mail(ana, "Quote", ("ben@example.net", "zoe@example.org"))
+    mail = await site.add_mail(
+        ana, "Quote", ("ben@example.net", "zoe@example.org"), snippet="Dear all"
+    )
     await site.deliver(ana, mail, "250 ok", "delivered")
     for second in (60, 120):
         await site.hit(ana, mail, "open", at_ms=SENT_MS + second * 1000)
@@ -32,6 +34,7 @@ async def test_a_message_in_the_list(site: Site, ana: Sender, program: Program) 
                 "delivered_at": "2023-11-14T22:13:20.500Z",
                 "state": "delivered",
                 "subject": "Quote",
+                "snippet": "Dear all",
                 "recipients": ["ben@example.net", "zoe@example.org"],
                 "tracked": {"opens": True, "clicks": True},
                 "untracked_reason": None,
@@ -81,6 +84,8 @@ async def test_filters(site: Site, ana: Sender, program: Program) -> None:
         "?tracked=false": ["Plain"],
         "?opened=true": ["The Opened"],
         "?opened=false": ["Plain", "The clicked 100%"],
+        "?opened=false&opens_tracked=true": ["The clicked 100%"],
+        "?opens_tracked=false": ["Plain"],
         "?clicked=true": ["The clicked 100%"],
         "?state=delivered": ["The clicked 100%"],
         "?state=sending&opened=true": ["The Opened"],
@@ -90,6 +95,7 @@ async def test_filters(site: Site, ana: Sender, program: Program) -> None:
         "?recipient=O_O@example.net": ["Plain"],
         "?q=the+": ["The clicked 100%", "The Opened"],
         "?q=0%25": ["The clicked 100%"],
+        "?q=ben+OPENED": ["The Opened"],
         f"?since={write_time(SENT_MS + hour)}": ["Plain", "The clicked 100%"],
         f"?until={write_time(SENT_MS + hour)}": ["The Opened"],
         f"?since={write_time(SENT_MS)}&until={write_time(SENT_MS + 1)}": ["The Opened"],

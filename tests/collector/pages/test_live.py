@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from collector.erasing import erase
-from collector.pages import messages
+from collector.pages import mails
 
 
 class Stream:
@@ -84,7 +84,7 @@ async def test_a_new_mail_joins_the_newest_page(site, ana, listen) -> None:
 
 
 async def test_an_older_page_keeps_to_its_own_rows(site, ana, listen, monkeypatch) -> None:
-    monkeypatch.setattr(messages, "PAGE", 1)
+    monkeypatch.setattr(mails, "PAGE", 1)
     old, new = await site.add_mail(ana, "Old"), await site.add_mail(ana, "New")
     stream = await listen(f"/live?before={new}")
     assert f'id="mail-{old}"' in await stream.next()
@@ -92,6 +92,57 @@ async def test_an_older_page_keeps_to_its_own_rows(site, ana, listen, monkeypatc
     await site.add_mail(ana, "Newest")
     await site.hit(ana, old, "open")
     assert f'hx-target="#mail-{old}"' in await stream.next()
+
+
+async def test_a_mail_leaves_when_it_matches_no_more_and_joins_when_it_does(
+    site, ana, listen
+) -> None:
+    mail, other = await site.add_mail(ana, "Watched"), await site.add_mail(ana, "Another")
+    waiting, opened = await listen("/live?opened=no"), await listen("/live?opened=yes")
+    first = await waiting.next()
+    assert f'id="mail-{mail}"' in first
+    assert f'id="mail-{other}"' in first
+    assert "mail-" not in await opened.next()
+    await site.hit(ana, mail, "open")
+    for stream, here, gone in ((waiting, other, mail), (opened, mail, other)):
+        event = await stream.next()
+        assert 'hx-target="#mails"' in event
+        assert f'id="mail-{here}"' in event
+        assert f"mail-{gone}" not in event
+    await site.hit(ana, mail, "click", link=0)
+    assert f'hx-target="#mail-{mail}"' in await opened.next()
+
+
+async def test_what_does_not_match_is_not_heard_of(site, ana, listen) -> None:
+    stream = await listen("/live?q=quote")
+    await stream.next()
+    other = await site.add_mail(ana, "Invoice")
+    await site.hit(ana, other, "open")
+    mail = await site.add_mail(ana, "Your quote")
+    event = await stream.next()
+    assert f'id="mail-{mail}"' in event
+    assert str(other) not in event
+
+
+async def test_a_full_page_moves_its_link_to_older_mail(site, ana, listen, monkeypatch) -> None:
+    monkeypatch.setattr(mails, "PAGE", 2)
+    oldest, old = await site.add_mail(ana, "Oldest"), await site.add_mail(ana, "Old")
+    paged, bare = await listen("/live?paged=yes"), await listen("/live")
+    assert 'hx-target="#paging"' in await paged.next()
+    assert "paging" not in await bare.next()
+    new = await site.add_mail(ana, "New")
+    event = await paged.next()
+    assert f"mail-{oldest}" not in event
+    assert f'href="/?before={old}"' in event
+    assert "paging" not in await bare.next()
+    # One that leaves makes no room for older ones: their page begins where it did.
+    for gone, left in ((new, old), (old, None)):
+        await erase(site.store, ana.id, gone)
+        site.feed.publish(ana.id, gone)
+        event = await paged.next()
+        assert f"mail-{gone}" not in event
+        assert f"mail-{oldest}" not in event
+        assert left is None or f'id="mail-{left}"' in event
 
 
 async def test_an_erased_mail_leaves_the_list(site, ana, listen) -> None:
