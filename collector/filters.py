@@ -85,7 +85,9 @@ def _first_id(at_ms: int) -> int:
 
 def _holds(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
     lowered = func.lower(text)
-    return or_(*(lowered.contains(each, autoescape=True) for each in _spellings(storable(part).lower())))
+    return or_(
+        *(lowered.contains(each, autoescape=True) for each in _spellings(storable(part).lower()))
+    )
 
 
 def _spellings(part: str) -> list[str]:

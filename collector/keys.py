@@ -7,6 +7,7 @@ from aiohttp import web
 from collector.client import Networks
 from collector.consents import Consents
 from collector.feed import Feed
+from collector.notifications import Notifications
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import Retention
@@ -24,6 +25,7 @@ PRESENCE = web.AppKey("PRESENCE", Presence)
 RETENTION = web.AppKey("RETENTION", Retention)
 STATS = web.AppKey("STATS", Stats)
 FEED = web.AppKey("FEED", Feed)
+NOTIFICATIONS = web.AppKey("NOTIFICATIONS", Notifications)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")
 PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
 SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)

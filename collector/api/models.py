@@ -4,7 +4,7 @@ Fields that a request may leave out have None for a default, which no request ca
 """
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -119,6 +119,20 @@ class ConsentChange(Asked):
     granted: bool = Field(description="Whether they agree to be tracked, or refuse it.")
     kind: Kind = optional("Opens or clicks alone; else both.")
     text_version: Words = optional("Which words were agreed to, for proof.")
+
+
+class NotificationQuery(Asked):
+    """Which notifications: all, or those that nobody has read."""
+
+    unread: Flag = Field(default=False, description="Those alone that are not read.")
+    cursor: SealedCursor = optional("`next` of the page before.")
+    limit: Limit = Field(default=50, description="How many a page holds.")
+
+
+class NotificationsRead(Asked):
+    """Which notifications are read now: those named, or all."""
+
+    ids: Annotated[list[SealedCursor], Field(max_length=200)] = optional("Those alone; else all.")
 
 
 class Settings(BaseModel):
@@ -253,6 +267,36 @@ class ConsentPage(BaseModel):
     consents: list[Consent]
     next: SealedCursor
     more: bool
+
+
+class Notification(BaseModel):
+    """Hits of one kind on one copy of a message that the sender was told of."""
+
+    id: SealedCursor
+    message_id: Id
+    subject: str
+    kind: Kind
+    verdict: Verdict = Field(description="What we believe made the first of its hits.")
+    recipient: str | None = Field(description="Whose copy; null where it is shared.")
+    count: int
+    first_at: Moment
+    last_at: Moment
+    read_at: Moment | None
+
+
+class NotificationPage(BaseModel):
+    """Notifications, newest first; `next` is the cursor of the page behind, null on the last one.
+    `unread` is how many there are in all."""
+
+    notifications: list[Notification]
+    next: SealedCursor | None
+    unread: int
+
+
+class Unread(BaseModel):
+    """How many notifications are not read."""
+
+    unread: int
 
 
 class Count(BaseModel):

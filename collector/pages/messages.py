@@ -9,6 +9,7 @@ from aiohttp import web
 
 from collector.erasing import erase, stop
 from collector.keys import CONSENTS, FEED, PUBLIC_URL, READ_LABEL, STATS, STORE, TOKENS
+from collector.pages.bell import note_seen
 from collector.pages.mails import MailView, read_id, view_mail
 from collector.pages.recipients import RecipientView, say_silence, view_all
 from collector.pages.rendering import render, see_other
@@ -50,6 +51,7 @@ async def show_message(request: web.Request, sender: Sender) -> web.StreamRespon
     view = await read_message(request, sender, read_id(request.match_info["message_id"]))
     if view is None:
         return await _tell_none(request, sender)
+    await note_seen(request, sender, view.mail.row.message_id)
     return await render(
         request, "message.html", sender=sender, form_token=form_token(request), view=view
     )
