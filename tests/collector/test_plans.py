@@ -14,6 +14,7 @@ from sqlalchemy import event
 from collector.api.keys import ApiKeys
 from collector.filters import MessageFilter
 from collector.hitlist import HitFilter, hits_of_message, hits_of_sender, newest_hit
+from collector.leaders import read_leaders, read_leading_links
 from collector.periods import STEPS, read_periods
 from collector.roster import insert_sender
 from collector.stats import Stats
@@ -162,6 +163,25 @@ async def test_figures(plans: Plans, step: Any) -> None:
     [plan] = await plans.of(read_periods(plans.store, 1, since_ms=0, until_ms=1, step=step))
     assert_indexed(plan)
     assert "ix_message_sender_id (sender_id=? AND id>? AND id<?)" in plan[0]
+
+
+async def test_leaders(plans: Plans, sent: Sent) -> None:
+    """Ranked along the index of the sender's mails; hits are found by their mail's."""
+    plans.execute("UPDATE message SET click_count = 1, open_count = 1, sent_at_ms = 1, id = 1")
+    plans.execute(
+        "INSERT INTO hit (message_id, at_ms, kind, recipient, link, verdict, rule)"
+        " VALUES (1, 0, 1, 0, 0, 0, '')"
+    )
+    during = {"since_ms": 0, "until_ms": 2, "limit": 5}
+    ranked, rows = await plans.of(read_leaders(plans.store, sent.sender_id, kind="open", **during))
+    assert "ix_message_sender_id (sender_id=? AND id>? AND id<?)" in ranked[0]
+    assert rows[0].startswith("SEARCH message USING")
+    ranked, counted, rows = await plans.of(
+        read_leading_links(plans.store, sent.sender_id, **during)
+    )
+    assert "ix_message_sender_id (sender_id=? AND id>? AND id<?)" in ranked[0]
+    assert "SEARCH hit USING INDEX ix_hit_message_id (message_id=?)" in counted[0]
+    assert rows[0].startswith("SEARCH message USING")
 
 
 async def test_a_keys_look_up(plans: Plans) -> None:
