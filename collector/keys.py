@@ -1,11 +1,12 @@
 """The names under which the application holds its parts, typed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 
 from collector.client import Networks
 from collector.consents import Consents
+from collector.enrolment import Enrolment
 from collector.feed import Feed
 from collector.keeping import Keeping
 from collector.presence import Presence
@@ -15,6 +16,7 @@ from collector.senders import Senders
 from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import Tokens
+from collector.waiting import Waiting
 
 STORE = web.AppKey("STORE", Store)
 SENDERS = web.AppKey("SENDERS", Senders)
@@ -32,3 +34,5 @@ SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
 TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
 METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")
 ALARMS: web.AppKey[Callable[[], Mapping[str, str]]] = web.AppKey("ALARMS")
+QUEUE: web.AppKey[Callable[[], Awaitable[Sequence[Waiting]]]] = web.AppKey("QUEUE")
+ENROLMENT = web.AppKey("ENROLMENT", Enrolment)

@@ -22,7 +22,7 @@ class Sender:
     """A login and what it may do. In `addresses`, "*@example.com" allows a whole domain.
 
     With `per_recipient` each recipient of a tracked mail gets a copy of their own. `consent` says
-    whether recipients must agree; None: as the site has it.
+    whether recipients must agree; None: as the site has it. An admin looks after the others.
     """
 
     id: int
@@ -34,6 +34,7 @@ class Sender:
     enabled: bool
     per_recipient: bool = False
     consent: Mode | None = None
+    is_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

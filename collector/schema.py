@@ -78,6 +78,8 @@ sender = Table(
     # Whether each recipient gets a copy of their own, so that hits tell who.
     Column("per_recipient", Boolean, nullable=False, server_default=false()),
     Column("consent", Word(MODES)),  # whether recipients must agree; none: as the site has it
+    # Whether it may look after the other senders, on a page of its own.
+    Column("is_admin", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("login_key"),
 )
 

@@ -2,7 +2,7 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `overview`, `settings`, `live`; what they say is in `wording`, `marks`,
+`messages`, `overview`, `settings`, `admin`, `live`; what they say is in `wording`, `marks`,
 `timeline`, `recipients`, `figures` and `durations`, which are pure; in which language, `speech`
 knows, of those in `languages`.
 """
@@ -14,7 +14,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import live, messages, notice, overview, session, settings, speech
+from collector.pages import admin, live, messages, notice, overview, session, settings, speech
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
@@ -64,6 +64,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/overview", _page(overview.show_overview)),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
+        *admin.routes(_page),
         web.get("/live", _page(live.stream_list), allow_head=False),
         web.get(r"/live/{message_id:\d+}", _page(live.stream_message), allow_head=False),
         web.get(session.SIGN_IN, spoken(told(session.show_sign_in))),

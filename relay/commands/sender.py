@@ -118,7 +118,7 @@ def list_senders(settings: Settings) -> None:
     for each in use_senders(settings, Senders.list):
         toggles = ("on" if toggle else "off" for toggle in (each.opens, each.clicks, each.sticky))
         copies = "per-recipient" if each.per_recipient else "shared"
-        state = "enabled" if each.enabled else "disabled"
+        state = "disabled" if not each.enabled else "admin" if each.is_admin else "enabled"
         consent = each.consent or SITE
         rows.append((each.login, *toggles, copies, consent, state, " ".join(each.addresses)))
     show_table(rows)
@@ -133,17 +133,19 @@ def list_senders(settings: Settings) -> None:
 @with_sticky
 @with_consent
 @click.option("--enable/--disable", "enabled", default=None, help="May send and sign in at all.")
+@with_toggle("admin", "May look after all senders, on the page /admin.")
 @with_settings
 def set_sender(
     settings: Settings,
     login: str,
     addresses: Sequence[str],
     enabled: bool | None,
+    admin: bool | None,
     consent: Mode | Literal["site"] | None,
     **toggles: bool | None,
 ) -> None:
     """Change a sender: what is given is set, all else stays. --address replaces all addresses."""
-    if not addresses and all(each is None for each in (enabled, consent, *toggles.values())):
+    if not addresses and all(each is None for each in (enabled, admin, consent, *toggles.values())):
         raise click.UsageError("nothing to set: give at least one option")
 
     async def change(senders: Senders) -> None:
@@ -152,6 +154,8 @@ def set_sender(
             await senders.set_addresses(found.id, addresses)
         if enabled is not None:
             await senders.set_enabled(found.id, enabled)
+        if admin is not None:
+            await senders.set_admin(found.id, admin)
         if consent is not None:
             await senders.set_consent(found.id, None if consent == SITE else consent)
         await senders.set_tracking(found.id, **toggles)
