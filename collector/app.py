@@ -1,6 +1,6 @@
 """The HTTP side in one view: its routes, its parts, its limits."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
 from aiohttp import web
@@ -23,7 +23,7 @@ from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import MAX_TOKEN, Tokens
 from collector.tracking import find_client, follow_link, send_pixel, send_robots
-from collector.waiting import Waiting, nothing
+from collector.waiting import MailQueue, NoQueue
 
 # A client has this long to send a request's head, the first one or a later one.
 HEAD_SECONDS = 10.0
@@ -60,15 +60,15 @@ def build_app(
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
     alarms: Callable[[], Mapping[str, str]] = dict,
-    queue: Callable[[], Awaitable[Sequence[Waiting]]] = nothing,
+    queue: MailQueue | None = None,
     enrolment: Enrolment = BY_ADMINS,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
     `presence` is the recorder's, and is told where the pages are used from. `keeping` and `ages`
     are what recipients are told of.
-    `alarms` says what is wrong with the relay just now: what about, and the problem; `queue`, what
-    mail waits there. `enrolment` is how senders come about.
+    `alarms` says what is wrong with the relay just now: what about, and the problem; `queue` is its
+    mail that waits, if there is any. `enrolment` is how senders come about.
     """
     app = web.Application()
     app[keys.STORE] = store
@@ -87,7 +87,7 @@ def build_app(
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies
     app[keys.ALARMS] = alarms
-    app[keys.QUEUE] = queue
+    app[keys.QUEUE] = queue or NoQueue()
     app[keys.ENROLMENT] = enrolment
     pages.setup(app)
     api.setup(app)

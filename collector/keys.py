@@ -1,6 +1,6 @@
 """The names under which the application holds its parts, typed."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -16,7 +16,7 @@ from collector.senders import Senders
 from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import Tokens
-from collector.waiting import Waiting
+from collector.waiting import MailQueue
 
 STORE = web.AppKey("STORE", Store)
 SENDERS = web.AppKey("SENDERS", Senders)
@@ -34,5 +34,5 @@ SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
 TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
 METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")
 ALARMS: web.AppKey[Callable[[], Mapping[str, str]]] = web.AppKey("ALARMS")
-QUEUE: web.AppKey[Callable[[], Awaitable[Sequence[Waiting]]]] = web.AppKey("QUEUE")
+QUEUE: web.AppKey[MailQueue] = web.AppKey("QUEUE")
 ENROLMENT = web.AppKey("ENROLMENT", Enrolment)

@@ -202,7 +202,7 @@ async def open_site(
         ages=ages,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
-        queue=queue.waiting,
+        queue=queue,
         enrolment=enrolment,
         secure_cookies=public_url.startswith("https:"),
     )

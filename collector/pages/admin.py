@@ -77,6 +77,7 @@ def routes(
     one = r"/admin/senders/{sender_id:\d{1,9}}"
     return [
         web.get("/admin", page(for_admin(show_site))),
+        web.post("/admin/queue", page(for_admin(submit_hurry))),
         web.post("/admin/senders", page(for_admin(submit_sender))),
         web.get(one, page(for_admin(show_member))),
         web.post(one + "/addresses", page(for_admin(_act(_set_addresses)))),
@@ -89,6 +90,14 @@ def routes(
 async def show_site(request: web.Request, sender: Sender) -> web.StreamResponse:
     """GET /admin?search=ana"""
     return await _site_page(request, sender)
+
+
+async def submit_hurry(request: web.Request, sender: Sender) -> web.StreamResponse:
+    """POST /admin/queue: what waits for `upstream` is tried at once."""
+    upstream = (await read_form(request)).get("upstream", "")
+    hurried = request.app[QUEUE].hurry(upstream)
+    log.info("queued mail was hurried", by=sender.id, upstream=upstream, count=hurried)
+    return see_other("/admin?hurried")
 
 
 async def submit_sender(request: web.Request, sender: Sender) -> web.StreamResponse:
@@ -233,6 +242,7 @@ async def _site_page(
         problem=problem,
         fields=fields or {},
         write_tally=write_tally,
+        hurried="hurried" in request.query,
     )
 
 
@@ -293,7 +303,8 @@ async def _read_site(request: web.Request) -> SiteView:
         version("letterbell"),
         await read_tallies(request.app[STORE], now_ms),
         tuple(
-            QueueView(each, spell(now_ms - each.oldest_ms)) for each in await request.app[QUEUE]()
+            QueueView(each, spell(now_ms - each.oldest_ms))
+            for each in await request.app[QUEUE].waiting()
         ),
     )
 

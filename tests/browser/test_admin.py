@@ -9,6 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 from sites import Site, open_site
 
+from collector.pages.session import SESSION_SECONDS
 from collector.senders import Sender
 from collector.waiting import Waiting
 
@@ -28,18 +29,29 @@ NAMES = ["light", "dark", "phone"]
 TEAM = ("app", "ben@garden-rooms.example", "clara@garden-rooms.example", "luc@garden-rooms.example")
 
 
+class Queue:
+    """Twelve mails that wait for an upstream that is away."""
+
+    def __init__(self, since_ms: int) -> None:
+        self.since_ms = since_ms
+
+    async def waiting(self) -> tuple[Waiting, ...]:
+        name = "smtp.garden-rooms.example:587"
+        return (Waiting(upstream=name, count=12, held=1, oldest_ms=self.since_ms, is_away=True),)
+
+    def hurry(self, upstream: str) -> int:
+        return 11
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def staffed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Site, Sender]]:
     folder: Path = tmp_path_factory.mktemp("site")
     now = time.time_ns() // 1_000_000
 
-    async def queue() -> tuple[Waiting, ...]:
-        since = now - 3 * HOUR
-        name = "smtp.garden-rooms.example:587"
-        return (Waiting(upstream=name, count=12, held=1, oldest_ms=since, is_away=True),)
-
     problem = "mail waits for an upstream that is away: smtp.garden-rooms.example:587"
-    async with open_site(folder, queue=queue, alarms=lambda: {"upstream": problem}) as site:
+    async with open_site(
+        folder, queue=Queue(now - 3 * HOUR), alarms=lambda: {"upstream": problem}
+    ) as site:
         ana = await site.senders.add(
             "ana@garden-rooms.example",
             "secret",
@@ -63,7 +75,7 @@ async def visit(staffed: tuple[Site, Sender], open_context):
 
     async def open_one(path: str = "/admin", **options: object) -> Page:
         context = await open_context(**({"reduced_motion": "reduce"} | options))
-        token = await site.senders.open_session(ana.id, 600)
+        token = await site.senders.open_session(ana.id, SESSION_SECONDS)
         cookie = {"name": "letterbell_session", "value": token, "url": site.url}
         await context.add_cookies([cookie])
         page = await context.new_page()
@@ -96,7 +108,7 @@ async def test_fits_on_a_small_phone(staffed, visit, axe, scheme: str) -> None:
 
 async def test_a_sender_is_found_added_and_disabled_by_keyboard(visit, axe, tab_to) -> None:
     page = await visit()
-    await tab_to(page, page.get_by_role("searchbox", name="Login or address"))
+    await tab_to(page, page.get_by_role("textbox", name="Login or address"))
     await page.keyboard.type("clara")
     await page.keyboard.press("Enter")
     await expect(page.locator(".members li")).to_have_count(1)

@@ -197,6 +197,38 @@ async def test_what_waits_is_told_in_numbers(open_house: Callable[..., Any]) -> 
         assert (waits.count, waits.held, waits.is_away) == (2, 1, True)
 
 
+async def test_what_waits_is_hurried(open_house: Callable[..., Any]) -> None:
+    async with open_house(saying(BUSY)) as house:
+        house.reports.wanted = False
+        for number in (1, 2, 3):
+            await house.take(outgoing(number))
+        await house.rest()
+        assert await house.queue.hold(3)
+        assert house.queue.hurry("elsewhere:25") == 0
+        await house.rest()
+        assert len(house.lane.attempts) == 3
+        house.lane.answer = taken
+        assert house.queue.hurry("mx.example.org:25") == 2
+        await house.rest()
+        assert list(house.spool.entries) == [3]
+
+
+async def test_an_upstream_that_is_away_is_looked_for_at_once(
+    open_house: Callable[..., Any],
+) -> None:
+    async with open_house() as house:
+        house.lane.away = True
+        await house.take(outgoing(1))
+        await house.pass_time(HOUR)
+        before = len(house.lane.attempts)
+        house.lane.away = False
+        await house.pass_time(10)
+        assert len(house.lane.attempts) == before
+        house.queue.hurry("mx.example.org:25")
+        await house.rest()
+        assert not house.spool.entries
+
+
 async def test_each_probe_is_another_mail(open_house: Callable[..., Any]) -> None:
     async with open_house() as house:
         house.lane.away = True

@@ -19,15 +19,33 @@ WAITING = (
     Waiting(upstream="mx.example.org:25", count=3, held=1, oldest_ms=0, is_away=True),
     Waiting(upstream="smtp.example.net:587", count=1, held=0, oldest_ms=0, is_away=False),
 )
+
+
+class Queue:
+    """The relay's, as a test likes it."""
+
+    def __init__(self) -> None:
+        self.hurried: list[str] = []
+
+    async def waiting(self) -> tuple[Waiting, ...]:
+        return WAITING
+
+    def hurry(self, upstream: str) -> int:
+        self.hurried.append(upstream)
+        return 3
+
+
 ONE = ("/addresses", "/enabled", "/admin", "/password")
 
 
 @pytest.fixture
-def told() -> dict[str, object]:
-    """More for build_app."""
+def queue() -> Queue:
+    return Queue()
 
-    async def queue() -> tuple[Waiting, ...]:
-        return WAITING
+
+@pytest.fixture
+def told(queue: Queue) -> dict[str, object]:
+    """More for build_app."""
 
     return {
         "alarms": lambda: {"upstream": "mail waits for an upstream that is away"},
@@ -73,8 +91,19 @@ async def test_health_numbers_and_queue(site, ana, eve, admin) -> None:
     assert "Mails 2 2" in page
     assert "Opens and clicks 2 2" in page
     assert re.search(r"mx\.example\.org:25 The oldest has waited for \d+ years\. 1 is held\.", page)
-    assert "3 mails away" in page
+    assert "3 mails away Try now" in page
     assert "smtp.example.net:587" in page
+
+
+async def test_what_waits_is_hurried(ana, queue, admin) -> None:
+    with capture_logs() as logs:
+        answer = await admin.post("/admin/queue", {"upstream": "mx.example.org:25"})
+    assert (answer.status, answer.headers["Location"]) == (303, "/admin?hurried")
+    assert queue.hurried == ["mx.example.org:25"]
+    assert [(each["event"], each["by"], each["count"]) for each in logs if "by" in each] == [
+        ("queued mail was hurried", ana.id, 3)
+    ]
+    assert "What waits is tried now" in await (await admin.get("/admin?hurried")).text()
 
 
 async def test_senders_are_listed_and_found(site, ana, eve, admin) -> None:
@@ -216,6 +245,7 @@ def addresses_of(sender_id: int) -> list[tuple[str, str]]:
         ("GET", "/admin"),
         ("GET", "/admin?search=a"),
         ("HEAD", "/admin"),
+        ("POST", "/admin/queue"),
         ("POST", "/admin/senders"),
         ("GET", one),
         *(("POST", one + act) for act in ONE),
