@@ -118,6 +118,11 @@ async def test_senders_are_listed_and_found(site, ana, eve, admin) -> None:
     assert "<b>" not in page
 
 
+@pytest.mark.parametrize("search", ["%00", "%ff", "%ED%A0%80", "%25", "a" * 5000, "&search=b"])
+async def test_anything_may_be_looked_for(admin, search) -> None:
+    assert (await admin.get(f"/admin?search={search}")).status == 200
+
+
 async def test_a_sender_is_added_and_may_sign_in(site, admin, open_browser) -> None:
     fields = {"login": "ben", "addresses": "ben@example.net, *@example.net"}
     answer = await admin.post("/admin/senders", fields)

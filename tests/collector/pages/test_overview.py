@@ -65,7 +65,7 @@ async def test_figures_rates_and_what_led(site, ana, signed_in, now) -> None:
     assert "Sent 3 2 of them tracked" in text
     assert "Opened 50% 1 of 2 mails whose opens are tracked 100% if machines counted" in text
     assert "Link followed 50% 1 of 2 mails whose links are tracked" in text
-    assert "The plans https://example.com/plans?of=42 in Your quote 1 click" in text
+    assert "The plans https://example.com/plans?of=42 Your quote 1 click" in text
     assert f'href="/mail/{mail}">Your quote</a>' in page
     assert "1 open" in text
 
