@@ -11,6 +11,7 @@ from collector.answer import SECURITY_HEADERS
 from collector.api import site as api
 from collector.client import Networks, within
 from collector.consents import Consents
+from collector.enrolment import BY_ADMINS, Enrolment
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
 from collector.notifications import Notifications
@@ -22,6 +23,7 @@ from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import MAX_TOKEN, Tokens
 from collector.tracking import find_client, follow_link, send_pixel, send_robots
+from collector.waiting import MailQueue, NoQueue
 
 # A client has this long to send a request's head, the first one or a later one.
 HEAD_SECONDS = 10.0
@@ -57,12 +59,15 @@ def build_app(
     presence: Presence | None = None,
     retention: Retention | None = None,
     alarms: Callable[[], Mapping[str, str]] = dict,
+    queue: MailQueue | None = None,
+    enrolment: Enrolment = BY_ADMINS,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
     `presence` is the recorder's, and is told where the pages are used from. `retention`
     and what the recorder keeps are what recipients are told of.
-    `alarms` says what is wrong with the relay just now: what about, and the problem.
+    `alarms` says what is wrong with the relay just now: what about, and the problem; `queue` is its
+    mail that waits, if there is any. `enrolment` is how senders come about.
     """
     app = web.Application()
     app[keys.STORE] = store
@@ -81,6 +86,8 @@ def build_app(
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies
     app[keys.ALARMS] = alarms
+    app[keys.QUEUE] = queue or NoQueue()
+    app[keys.ENROLMENT] = enrolment
     pages.setup(app)
     api.setup(app)
     app.add_routes([*routes(), *pages.routes(), *api.routes()])

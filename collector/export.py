@@ -46,6 +46,7 @@ async def _accounts(store: Store, person: Person) -> AsyncIterator[Item]:
             "per_recipient": row.per_recipient,
             "consent": row.consent,
             "notify": row.notify,
+            "admin": row.is_admin,
             "has_password": row.password_hash is not None,
             "created": moment(row.created_at_ms),
             "devices": [

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from collector.client import Networks
 from collector.consents import Consents
+from collector.enrolment import Enrolment
 from collector.feed import Feed
 from collector.notifications import Notifications
 from collector.presence import Presence
@@ -15,6 +16,7 @@ from collector.senders import Senders
 from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import Tokens
+from collector.waiting import MailQueue
 
 STORE = web.AppKey("STORE", Store)
 SENDERS = web.AppKey("SENDERS", Senders)
@@ -32,3 +34,5 @@ SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
 TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
 METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")
 ALARMS: web.AppKey[Callable[[], Mapping[str, str]]] = web.AppKey("ALARMS")
+QUEUE: web.AppKey[MailQueue] = web.AppKey("QUEUE")
+ENROLMENT = web.AppKey("ENROLMENT", Enrolment)

@@ -50,6 +50,8 @@ class Period:
     raw_opens: int = 0
     clicks: int = 0
     raw_clicks: int = 0
+    opens_tracked: int = 0  # of how many it could have been known that they were opened
+    clicks_tracked: int = 0
 
 
 async def read_periods(
@@ -74,6 +76,8 @@ async def read_periods(
             func.sum(row.raw_open_count),
             func.sum(row.click_count),
             func.sum(row.raw_click_count),
+            _count(row.opens),
+            _count(row.clicks),
         )
         .where(row.sender_id == sender_id, *within(since_ms, until_ms))
         .group_by(number)

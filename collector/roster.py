@@ -24,6 +24,7 @@ class Sender:
 
     With `per_recipient` each recipient of a tracked mail gets a copy of their own. `consent` says
     whether recipients must agree; None: as the site has it. `notify` says which hits ring the bell.
+    An admin looks after the others.
     """
 
     id: int
@@ -36,6 +37,7 @@ class Sender:
     per_recipient: bool = False
     consent: Mode | None = None
     notify: Notify = DEFAULT_NOTIFY
+    is_admin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

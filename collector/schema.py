@@ -81,6 +81,8 @@ sender = Table(
     Column("consent", Word(MODES)),  # whether recipients must agree; none: as the site has it
     # Which believed hits they are notified of: the first ones, unless they wish otherwise.
     Column("notify", Word(NOTIFY), nullable=False, server_default="1"),
+    # Whether it may look after the other senders, on a page of its own.
+    Column("is_admin", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("login_key"),
 )
 

@@ -224,6 +224,10 @@ class Senders:
         """A disabled sender can neither submit nor sign in. Raises SenderError."""
         await self._change(roster.change_sender, sender_id, {"enabled": enabled})
 
+    async def set_admin(self, sender_id: int, is_admin: bool) -> None:
+        """Whether it may look after the others. Raises SenderError."""
+        await self._change(roster.change_sender, sender_id, {"is_admin": is_admin})
+
     async def set_tracking(
         self,
         sender_id: int,

@@ -25,8 +25,8 @@ log = structlog.get_logger()
 
 
 class Lane:
-    """Sends copies. `name` tells where and as whom, for the log and alarms, its address masked;
-    `width` how many at once the queue may send."""
+    """Sends copies. `name` tells where and as whom, for the log and alarms, its address masked,
+    and `where` only where; `width` how many at once the queue may send."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class Lane:
     ) -> None:
         first = route.hosts[0]
         login = credentials.login.decode("utf-8", "replace") if credentials else first.user
-        hosts = ", ".join(host.where for host in route.hosts)
-        self.name = hosts + (f" as {mask(login)}" if login else "")
+        self.where = ", ".join(host.where for host in route.hosts)
+        self.name = self.where + (f" as {mask(login)}" if login else "")
         self.width = gate_of(first).share
         self._hosts = [
             UpstreamSessions(host, gate_of(host), credentials, tokens, owner=self)

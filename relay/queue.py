@@ -6,11 +6,12 @@ it is due, over at most the lane's width at once.
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 import structlog
 
+from collector.waiting import Waiting
 from relay import metrics
 from relay.alarms import Alarms
 from relay.credentials import Credentials
@@ -132,6 +133,25 @@ class Queue:
     async def remove(self, message_id: int, *, silent: bool) -> bool:
         """It is given up; its sender is told unless `silent`. False where it is at work."""
         return await self._obey(message_id, partial(self._custody.remove, silent=silent))
+
+    async def waiting(self) -> tuple[Waiting, ...]:
+        """What waits for each upstream, in numbers."""
+        wards = tuple(self._wards.values())
+        return await asyncio.to_thread(_sum_up, wards, self._spool.entries)
+
+    def hurry(self, upstream: str) -> int:
+        """What waits for this upstream is due at once, but for what is held, and so is a look at
+        it, if it is away. How many that are; the disk need not know."""
+        hurried = 0
+        for ward in self._wards.values():
+            if ward.lane.where != upstream or ward.id not in self._agenda:
+                continue
+            if not self._agenda.is_out(ward.id):
+                self._agenda.line_up(ward.id, ward.lane)
+                ward.lane.look_again()
+                hurried += 1
+        self._wake.set()
+        return hurried
 
     # Turns.
 
@@ -299,3 +319,20 @@ class Queue:
             )
         else:
             self._alarms.clear("held")
+
+
+def _sum_up(wards: Iterable[Ward], entries: Mapping[int, Entry]) -> tuple[Waiting, ...]:
+    found: dict[str, list[tuple[Lane, Entry]]] = {}
+    for ward in wards:
+        if entry := entries.get(ward.id):  # it may have left meanwhile
+            found.setdefault(ward.lane.where, []).append((ward.lane, entry))
+    return tuple(
+        Waiting(
+            upstream=where,
+            count=len(each),
+            held=sum(entry.state.held is not None for _, entry in each),
+            oldest_ms=min(entry.received_at_ms for _, entry in each),
+            is_away=any(lane.is_away for lane, _ in each),
+        )
+        for where, each in sorted(found.items())
+    )

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from collector.app import build_runner
+from collector.enrolment import Enrolment
 from collector.signs import Signs, UnusableSigns, read_signs
 from relay.auth import Accounts, Auth, Authority
 from relay.certificate import read_certificate
@@ -91,6 +92,7 @@ async def serve(
                 show_client=settings.smtp.show_client,
                 keeping=settings.hits.parsed,
                 ages=settings.retention.parsed,
+                enrolment=enrolment(settings),
                 spool=spool,
                 signing=signing,
                 pace=pace(settings),
@@ -119,6 +121,17 @@ def pace(settings: Settings) -> Pace:
         longest=delivery.retry_longest,
         lifetime=delivery.lifetime,
         delay=delivery.delay_notice,
+    )
+
+
+def enrolment(settings: Settings) -> Enrolment:
+    """How senders come about, and what [tracking] gives new ones."""
+    tracking = settings.tracking
+    return Enrolment(
+        by_admins=settings.auth.mode == "accounts",
+        opens=tracking.opens,
+        clicks=tracking.clicks,
+        per_recipient=tracking.per_recipient,
     )
 
 

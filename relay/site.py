@@ -16,6 +16,7 @@ from collector.app import build_app
 from collector.client import Networks
 from collector.consent import DEFAULT_MODE, Mode
 from collector.consents import Consents
+from collector.enrolment import BY_ADMINS, Enrolment
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
 from collector.presence import Presence
@@ -117,6 +118,7 @@ async def open_site(
     consent: Mode = DEFAULT_MODE,
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
+    enrolment: Enrolment = BY_ADMINS,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
 
@@ -207,6 +209,8 @@ async def open_site(
         retention=retention,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
+        queue=queue,
+        enrolment=enrolment,
         secure_cookies=public_url.startswith("https:"),
     )
     await records.take_up(spool.entries)

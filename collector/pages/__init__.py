@@ -2,9 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`mails`, `messages`, `settings`, `bell`, `live`; what they say is in `wording`, `marks`, `timeline`,
-`recipients`, `narrowing` and `durations`, which are pure; in which language, `speech` knows, of
-those in `languages`.
+`mails`, `messages`, `overview`, `settings`, `bell`, `admin`, `live`; what they say is in `wording`,
+`marks`, `timeline`, `recipients`, `narrowing`, `figures` and `durations`, which are pure; in which
+language, `speech` knows, of those in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -14,7 +14,18 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import bell, live, mails, messages, notice, session, settings, speech
+from collector.pages import (
+    admin,
+    bell,
+    live,
+    mails,
+    messages,
+    notice,
+    overview,
+    session,
+    settings,
+    speech,
+)
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
@@ -24,7 +35,11 @@ HERE = Path(__file__).parent
 ASSETS = web.AppKey("ASSETS", Assets)
 STATIC = "/static/"
 # The pages in the bar: name, address, title.
-NAVIGATION = (("mail", "/", "Mail"), ("settings", "/settings", "Settings"))
+NAVIGATION = (
+    ("mail", "/", "Mail"),
+    ("overview", "/overview", "Overview"),
+    ("settings", "/settings", "Settings"),
+)
 
 
 def setup(app: web.Application) -> None:
@@ -58,11 +73,13 @@ def routes() -> list[web.RouteDef]:
         web.get(r"/mail/{message_id:\d+}", _page(messages.show_message)),
         web.post(r"/mail/{message_id:\d+}/stop", _page(messages.submit_stop)),
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
+        web.get("/overview", _page(overview.show_overview)),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
         web.get("/bell", _page(bell.show_bell)),
         web.post("/bell/read", _page(bell.submit_read)),
         web.get("/live/bell", _page(live.stream_bell), allow_head=False),
+        *admin.routes(_page),
         web.get("/live", _page(live.stream_list), allow_head=False),
         web.get(r"/live/{message_id:\d+}", _page(live.stream_message), allow_head=False),
         web.get(session.SIGN_IN, spoken(told(session.show_sign_in))),

@@ -162,7 +162,7 @@ def _ask_to_sign_in(request: web.Request) -> web.Response:
         return web.Response(status=401, text="Signed out: open the page again to sign in.\n")
     if request.path == "/":
         return see_other(SIGN_IN)
-    return see_other(str(request.rel_url.with_path(SIGN_IN).with_query(next=request.path)))
+    return see_other(str(request.rel_url.with_path(SIGN_IN).with_query(next=request.path_qs)))
 
 
 def _next_page(request: web.Request) -> str:

@@ -134,7 +134,7 @@ def list_senders(settings: Settings) -> None:
     for each in use_senders(settings, Senders.list):
         toggles = ("on" if toggle else "off" for toggle in (each.opens, each.clicks, each.sticky))
         copies = "per-recipient" if each.per_recipient else "shared"
-        state = "enabled" if each.enabled else "disabled"
+        state = "disabled" if not each.enabled else "admin" if each.is_admin else "enabled"
         consent = each.consent or SITE
         addresses = " ".join(each.addresses)
         rows.append((each.login, *toggles, copies, consent, each.notify, state, addresses))
@@ -151,19 +151,21 @@ def list_senders(settings: Settings) -> None:
 @with_consent
 @with_notify
 @click.option("--enable/--disable", "enabled", default=None, help="May send and sign in at all.")
+@with_toggle("admin", "May look after all senders, on the page /admin.")
 @with_settings
 def set_sender(
     settings: Settings,
     login: str,
     addresses: Sequence[str],
     enabled: bool | None,
+    admin: bool | None,
     consent: Mode | Literal["site"] | None,
     notify: Notify | None,
     **toggles: bool | None,
 ) -> None:
     """Change a sender: what is given is set, all else stays. --address replaces all addresses."""
     if not addresses and all(
-        each is None for each in (enabled, consent, notify, *toggles.values())
+        each is None for each in (enabled, admin, consent, notify, *toggles.values())
     ):
         raise click.UsageError("nothing to set: give at least one option")
 
@@ -173,6 +175,8 @@ def set_sender(
             await senders.set_addresses(found.id, addresses)
         if enabled is not None:
             await senders.set_enabled(found.id, enabled)
+        if admin is not None:
+            await senders.set_admin(found.id, admin)
         if consent is not None:
             await senders.set_consent(found.id, None if consent == SITE else consent)
         if notify is not None:

@@ -16,10 +16,13 @@ from collector.feed import Feed
 from collector.filters import MessageFilter
 from collector.hitlist import HitFilter, hits_of_message, hits_of_sender, newest_hit
 from collector.notifications import Notifications
+from collector.leaders import read_leaders, read_leading_links
+from collector.members import read_members
 from collector.periods import STEPS, read_periods
 from collector.roster import insert_sender
 from collector.stats import Stats
 from collector.store import Sent, Store
+from collector.tallies import read_tallies
 
 EVERYTHING = MessageFilter(
     tracked=True,
@@ -194,6 +197,45 @@ async def test_notifications(plans: Plans, sent: Sent) -> None:
         assert "SEARCH notification USING" in plan[0]
     [plan] = await plans.of(notifications.mark_mails(sent.sender_id, [7]))
     assert "SEARCH notification USING" in plan[0]
+
+
+async def test_leaders(plans: Plans, sent: Sent) -> None:
+    """Ranked along the index of the sender's mails; hits are found by their mail's."""
+    plans.execute("UPDATE message SET click_count = 1, open_count = 1, sent_at_ms = 1, id = 1")
+    plans.execute(
+        "INSERT INTO hit (message_id, at_ms, kind, recipient, link, verdict, rule)"
+        " VALUES (1, 0, 1, 0, 0, 0, '')"
+    )
+    during = {"since_ms": 0, "until_ms": 2, "limit": 5}
+    ranked, rows = await plans.of(read_leaders(plans.store, sent.sender_id, kind="open", **during))
+    assert "ix_message_sender_id (sender_id=? AND id>? AND id<?)" in ranked[0]
+    assert rows[0].startswith("SEARCH message USING")
+    ranked, counted, rows = await plans.of(
+        read_leading_links(plans.store, sent.sender_id, **during)
+    )
+    assert "ix_message_sender_id (sender_id=? AND id>? AND id<?)" in ranked[0]
+    assert "SEARCH hit USING INDEX ix_hit_message_id (message_id=?)" in counted[0]
+    assert rows[0].startswith("SEARCH message USING")
+
+
+async def test_tallies(plans: Plans, sent: Sent) -> None:
+    plans.execute(
+        "INSERT INTO hit (message_id, at_ms, kind, recipient, verdict, rule)"
+        " VALUES (7, 0, 0, 0, 0, '')"
+    )
+    mails, last, hits = await plans.of(read_tallies(plans.store, 1))
+    assert any("SEARCH message USING" in step and "rowid>?" in step for step in mails), mails
+    assert last == ["SEARCH hit"]
+    assert "SEARCH hit USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in hits
+    assert sent.message_id
+
+
+async def test_members(plans: Plans) -> None:
+    looking = read_members(plans.store, search="a", limit=9, session_seconds=1)
+    for plan in await plans.of(looking):
+        for step in plan:
+            assert not step.startswith(("SCAN message", "SCAN device", "SCAN api_key")), plan
+            assert not step.startswith("SCAN session"), plan
 
 
 async def test_a_keys_look_up(plans: Plans) -> None:

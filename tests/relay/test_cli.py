@@ -114,6 +114,9 @@ def test_a_senders_life(configured: Run) -> None:
             "a@app.org",
         ],
     ]
+    configured("sender", "set", "ana@example.com", "--admin")
+    assert configured("sender", "list").output.splitlines()[1].split()[6] == "admin"
+    configured("sender", "set", "ana@example.com", "--no-admin")
     configured("sender", "set", "app", "--shared", "--consent", "site")
     listed = configured("sender", "list").output
     assert "per-recipient" not in listed

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from custodies import BOB, EVE, House, copies, outgoing, saying, taken
+from custodies import BOB, EVE, START_MS, House, copies, outgoing, saying, taken
 from relays import until
 from structlog.testing import capture_logs
 
 from collector.tokens import Key
+from collector.waiting import Waiting
 from relay.credentials import Password
 from relay.envelope import Copy, Deferred, Delivered, Outcome, Refused, Relayed, Withheld
 from relay.schedule import Pace
@@ -172,6 +173,60 @@ async def test_an_upstream_that_stays_away_is_an_alarm(open_house: Callable[...,
         house.lane.away = False
         await house.pass_time(301)
         assert house.alarms.sounding == {}
+
+
+async def test_what_waits_is_told_in_numbers(open_house: Callable[..., Any]) -> None:
+    async with open_house(saying(BUSY)) as house:
+        house.reports.wanted = False
+        assert await house.queue.waiting() == ()
+        await house.take(outgoing(1, received_at_ms=START_MS - 5_000))
+        await house.take(outgoing(2))
+        await house.rest()
+        [waits] = await house.queue.waiting()
+        assert waits == Waiting(
+            upstream="mx.example.org:25",
+            count=2,
+            held=0,
+            oldest_ms=START_MS - 5_000,
+            is_away=False,
+        )
+        assert await house.queue.hold(1)
+        house.lane.away = True
+        await house.pass_time(HOUR)
+        [waits] = await house.queue.waiting()
+        assert (waits.count, waits.held, waits.is_away) == (2, 1, True)
+
+
+async def test_what_waits_is_hurried(open_house: Callable[..., Any]) -> None:
+    async with open_house(saying(BUSY)) as house:
+        house.reports.wanted = False
+        for number in (1, 2, 3):
+            await house.take(outgoing(number))
+        await house.rest()
+        assert await house.queue.hold(3)
+        assert house.queue.hurry("elsewhere:25") == 0
+        await house.rest()
+        assert len(house.lane.attempts) == 3
+        house.lane.answer = taken
+        assert house.queue.hurry("mx.example.org:25") == 2
+        await house.rest()
+        assert list(house.spool.entries) == [3]
+
+
+async def test_an_upstream_that_is_away_is_looked_for_at_once(
+    open_house: Callable[..., Any],
+) -> None:
+    async with open_house() as house:
+        house.lane.away = True
+        await house.take(outgoing(1))
+        await house.pass_time(HOUR)
+        before = len(house.lane.attempts)
+        house.lane.away = False
+        await house.pass_time(10)
+        assert len(house.lane.attempts) == before
+        house.queue.hurry("mx.example.org:25")
+        await house.rest()
+        assert not house.spool.entries
 
 
 async def test_each_probe_is_another_mail(open_house: Callable[..., Any]) -> None:
