@@ -18,6 +18,8 @@ from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages
 from collector.senders import Senders
+from collector.servers import DEFAULT as UNSAID
+from collector.servers import Servers
 from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import MAX_TOKEN, Tokens
@@ -57,12 +59,13 @@ def build_app(
     presence: Presence | None = None,
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
+    servers: Servers = UNSAID,
     alarms: Callable[[], Mapping[str, str]] = dict,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
     `presence` is the recorder's, and is told where the pages are used from. `keeping` and `ages`
-    are what recipients are told of.
+    are what recipients are told of; `servers` is what mail programs are told to connect to.
     `alarms` says what is wrong with the relay just now: what about, and the problem.
     """
     app = web.Application()
@@ -78,6 +81,7 @@ def build_app(
     app[keys.FEED] = feed
     app[keys.READ_LABEL] = read_label
     app[keys.PUBLIC_URL] = public_url
+    app[keys.SERVERS] = servers
     app[keys.TRUSTED_PROXIES] = trusted_proxies
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies

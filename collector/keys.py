@@ -12,6 +12,7 @@ from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import Ages
 from collector.senders import Senders
+from collector.servers import Servers
 from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import Tokens
@@ -28,6 +29,7 @@ STATS = web.AppKey("STATS", Stats)
 FEED = web.AppKey("FEED", Feed)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")
 PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
+SERVERS = web.AppKey("SERVERS", Servers)
 SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
 TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
 METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")

@@ -90,6 +90,7 @@ async def serve(
                 show_client=settings.smtp.show_client,
                 keeping=settings.hits.parsed,
                 ages=settings.retention.parsed,
+                servers=settings.servers,
                 spool=spool,
                 signing=signing,
                 pace=pace(settings),

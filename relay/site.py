@@ -22,6 +22,8 @@ from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages, Retention
 from collector.senders import Senders
+from collector.servers import DEFAULT as UNSAID
+from collector.servers import Servers
 from collector.signs import Signs
 from collector.stats import Stats
 from collector.store import Store
@@ -110,6 +112,7 @@ async def open_site(
     consent: Mode = DEFAULT_MODE,
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
+    servers: Servers = UNSAID,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
 
@@ -198,6 +201,7 @@ async def open_site(
         presence=presence,
         keeping=keeping,
         ages=ages,
+        servers=servers,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
         secure_cookies=public_url.startswith("https:"),

@@ -2,8 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients` and
-`durations`, which are pure; in which language, `speech` knows, of those in `languages`.
+`messages`, `connect`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`,
+`recipients`, `durations` and `snippets`, which are pure; in which language, `speech` knows, of those
+in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import live, messages, notice, session, settings, speech
+from collector.pages import connect, live, messages, notice, session, settings, speech
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
@@ -23,7 +24,11 @@ HERE = Path(__file__).parent
 ASSETS = web.AppKey("ASSETS", Assets)
 STATIC = "/static/"
 # The pages in the bar: name, address, title.
-NAVIGATION = (("mail", "/", "Mail"), ("settings", "/settings", "Settings"))
+NAVIGATION = (
+    ("mail", "/", "Mail"),
+    ("connect", "/connect", "Connect"),
+    ("settings", "/settings", "Settings"),
+)
 
 
 def setup(app: web.Application) -> None:
@@ -45,6 +50,7 @@ def setup(app: web.Application) -> None:
     speech.setup(app, environment)
     session.setup(app)
     live.setup(app)
+    connect.setup(app)
     notice.setup(app)
 
 
@@ -56,6 +62,13 @@ def routes() -> list[web.RouteDef]:
         web.get(r"/mail/{message_id:\d+}", _page(messages.show_message)),
         web.post(r"/mail/{message_id:\d+}/stop", _page(messages.submit_stop)),
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
+        web.get("/connect", _page(connect.show_connect)),
+        web.post("/connect/device", _page(connect.submit_device)),
+        web.post("/connect/profile", _page(connect.submit_profile)),
+        # A GET is all that a phone's camera can do; HEAD, which takes nothing, would take it.
+        web.get("/connect/profile/{token}", spoken(told(connect.send_profile)), allow_head=False),
+        web.get("/mail/config-v1.1.xml", connect.send_autoconfig),
+        web.get("/.well-known/autoconfig/mail/config-v1.1.xml", connect.send_autoconfig),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
         web.get("/live", _page(live.stream_list), allow_head=False),
