@@ -3,8 +3,8 @@ recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
 `messages`, `connect`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`,
-`recipients`, `durations` and `snippets`, which are pure; in which language, `speech` knows, of those
-in `languages`.
+`recipients`, `durations` and `snippets`, which are pure; in which language, `speech` knows, of
+those in `languages`.
 """
 
 from datetime import UTC, datetime
