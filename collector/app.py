@@ -60,12 +60,14 @@ def build_app(
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
     servers: Servers = UNSAID,
+    sign_profile: Callable[[bytes], bytes] = bytes,
     alarms: Callable[[], Mapping[str, str]] = dict,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
     `presence` is the recorder's, and is told where the pages are used from. `keeping` and `ages`
     are what recipients are told of; `servers` is what mail programs are told to connect to.
+    `sign_profile` puts the site's signature on a profile for Apple's devices; it may block.
     `alarms` says what is wrong with the relay just now: what about, and the problem.
     """
     app = web.Application()
@@ -82,6 +84,7 @@ def build_app(
     app[keys.READ_LABEL] = read_label
     app[keys.PUBLIC_URL] = public_url
     app[keys.SERVERS] = servers
+    app[keys.SIGN_PROFILE] = sign_profile
     app[keys.TRUSTED_PROXIES] = trusted_proxies
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies

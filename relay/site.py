@@ -5,7 +5,7 @@ it (listeners, signals) and what stands round it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -113,6 +113,7 @@ async def open_site(
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
     servers: Servers = UNSAID,
+    sign_profile: Callable[[bytes], bytes] = bytes,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
 
@@ -202,6 +203,7 @@ async def open_site(
         keeping=keeping,
         ages=ages,
         servers=servers,
+        sign_profile=sign_profile,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
         secure_cookies=public_url.startswith("https:"),

@@ -3,6 +3,7 @@
 A new app password is in the answer to its form and nowhere else: it is shown once.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 import segno
@@ -10,7 +11,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from collector.errors import StoreUnavailable
-from collector.keys import PUBLIC_URL, SENDERS, SERVERS
+from collector.keys import PUBLIC_URL, SENDERS, SERVERS, SIGN_PROFILE
 from collector.pages import autoconfig, mobileconfig, snippets
 from collector.pages.rendering import render
 from collector.pages.session import form_token, read_form
@@ -148,10 +149,18 @@ async def _profile(request: web.Request, ticket: Ticket, sender: Sender) -> web.
     if servers.accounts:
         password = await request.app[SENDERS].devices.add(sender.id, ticket.device)
     profile = mobileconfig.write(
-        servers, address=ticket.address, login=sender.login, password=password
+        servers,
+        address=ticket.address,
+        login=sender.login,
+        password=password,
+        description=say(
+            "Sends the mail of %(address)s through %(server)s.",
+            address=ticket.address,
+            server=servers.smtp.host,
+        ),
     )
     return web.Response(
-        body=profile,
+        body=await asyncio.to_thread(request.app[SIGN_PROFILE], profile),
         content_type=mobileconfig.MEDIA_TYPE,
         headers={
             "Cache-Control": "no-store",

@@ -13,9 +13,11 @@ from collector.servers import Servers
 MEDIA_TYPE = "application/x-apple-aspen-config"
 
 
-def write(servers: Servers, *, address: str, login: str, password: str | None) -> bytes:
+def write(
+    servers: Servers, *, address: str, login: str, password: str | None, description: str
+) -> bytes:
     """The profile for one mail address; `servers` must have an incoming one. Without a `password`
-    the one that the device asks for holds for both servers."""
+    the one that the device asks for holds for both servers. `description` is for its owner."""
     smtp, imap = servers.smtp, servers.imap
     assert imap is not None
     account_id = blake2b(address.encode(), digest_size=8).hexdigest()
@@ -51,7 +53,7 @@ def write(servers: Servers, *, address: str, login: str, password: str | None) -
         "PayloadIdentifier": identifier,
         "PayloadUUID": _new_id(),
         "PayloadDisplayName": f"Letterbell ({address})",
-        "PayloadDescription": f"Mail of {address} is sent by {smtp.host}.",
+        "PayloadDescription": description,
         "PayloadContent": [account],
     }
     return plistlib.dumps(profile)

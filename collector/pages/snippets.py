@@ -1,7 +1,8 @@
 """What programs without windows are told, ready to paste: settings files, commands, lines of code.
 
 Pure. Whatever a login, address or password holds, each stays one value where it is put: every
-language quotes its own way. tests/clients/test_connect.py runs all of them.
+language quotes its own way. None says what to track, for with *sticky* that would stay.
+tests/clients/test_connect.py runs all of them.
 """
 
 import json
@@ -57,7 +58,7 @@ mail = EmailMessage()
 mail["From"] = {code(account.address)}
 mail["To"] = {code(account.address)}
 mail["Subject"] = "Hello"
-mail["X-Track"] = "yes"  # or "no", for this mail alone
+# mail["X-Track"] = "no"  # leaves this mail untracked
 mail.set_content("Hello")
 mail.add_alternative("<p>Hello</p>", subtype="html")
 
@@ -87,7 +88,7 @@ nodemailer
     subject: "Hello",
     text: "Hello",
     html: "<p>Hello</p>",
-    headers: {{ "X-Track": "yes" }}, // or "no", for this mail alone
+    // headers: {{ "X-Track": "no" }}, // leaves this mail untracked
   }});
 """
 
@@ -110,7 +111,7 @@ $mail->Username = {code(account.login)};
 $mail->Password = {code(account.password)};
 $mail->setFrom({code(account.address)});
 $mail->addAddress({code(account.address)});
-$mail->addCustomHeader('X-Track', 'yes'); // or 'no', for this mail alone
+// $mail->addCustomHeader('X-Track', 'no'); // leaves this mail untracked
 $mail->Subject = 'Hello';
 $mail->isHTML();
 $mail->Body = '<p>Hello</p>';
@@ -137,7 +138,6 @@ curl --url {word(url)}{tls}{login} \\
 From: {account.address}
 To: {account.address}
 Subject: Hello
-X-Track: yes
 Content-Type: text/html; charset=utf-8
 
 <p>Hello</p>
@@ -152,8 +152,8 @@ def _swaks(account: Account) -> str:
 swaks --server {word(server.host)} --port {server.port}{tls[server.security]} \\
   --auth PLAIN --auth-user {word(account.login)} --auth-password {word(account.password)} \\
   --from {word(account.address)} --to {word(account.address)} \\
-  --header 'Subject: Hello' --add-header 'X-Track: yes' \\
-  --add-header 'Content-Type: text/html' --body '<p>Hello</p>'
+  --header 'Subject: Hello' --add-header 'Content-Type: text/html' \\
+  --body '<p>Hello</p>'
 """
 
 
@@ -194,7 +194,6 @@ set smtp_pass = {word(account.password)}
 set ssl_starttls = {tls}
 set ssl_force_tls = {tls}
 set edit_headers = yes
-my_hdr X-Track: yes
 """
 
 

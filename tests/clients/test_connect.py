@@ -4,6 +4,9 @@ One relay for each kind of door that the page may speak of. Nothing is changed i
 throw-away authority is made known by the ways that each program has for that, outside of them.
 """
 
+import plistlib
+import smtplib
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -14,7 +17,19 @@ from pathlib import Path
 import pytest
 from clients.pages import Pages, code_of
 from clients.programs import DOORS, PHPMAILER, Programs, Way, execute
-from e2e.house import ANA, PASSWORD, Certificates, Letterbell, Sink, free_port, settings
+from e2e.house import (
+    ANA,
+    BASE,
+    PASSWORD,
+    PATIENCE,
+    Certificates,
+    Letterbell,
+    Sink,
+    fetch,
+    free_port,
+    run,
+    settings,
+)
 from logs import remember
 
 # All that a login may hold and that some language reads as something else.
@@ -50,6 +65,8 @@ port = {port}
 tls = "{door}"
 {plain}[connect]
 smtp_host = "localhost"
+imap_host = "imap.example.com"
+domains = ["example.com"]
 """
     with ExitStack() as stack:
         sink = stack.enter_context(Sink(folder / "upstream"))
@@ -57,6 +74,7 @@ smtp_host = "localhost"
         relay = stack.enter_context(Letterbell(folder, settings(upstream, smtp)))
         for login, address in SENDERS.values():
             relay.add_sender(login, "--address", address)
+            run("sender", "set", login, "--no-sticky", config=relay.config)
         yield House(door, relay, sink, certificates)
 
 
@@ -105,12 +123,12 @@ def run_php(way: Way, text: str, programs: Programs, to: str) -> None:
 
 
 def run_shell(name: str) -> Callable[[Way, str, Programs, str], None]:
-    def run(way: Way, text: str, programs: Programs, to: str) -> None:
+    def run_it(way: Way, text: str, programs: Programs, to: str) -> None:
         trust = {"CURL_CA_BUNDLE": str(way.authority), "SSL_CERT_FILE": str(way.authority)}
         path = f"{Path(programs.program(name)).parent}:/usr/bin:/bin"
         execute(way, "/bin/sh", "-e", way.file("send.sh", text.encode()), PATH=path, **trust)
 
-    return run
+    return run_it
 
 
 def run_msmtp(way: Way, text: str, programs: Programs, to: str, *options: str) -> None:
@@ -186,6 +204,24 @@ def test_msmtps_quiet_account(
 
 
 @pytest.mark.system
+@pytest.mark.parametrize("name", ["python", "node", "swaks"])
+def test_the_header_that_the_page_names_switches_tracking(
+    house: House, connected: Callable[[str], tuple[str, str, Way]], programs: Programs, name: str
+) -> None:
+    page, _, way = connected(ANA)
+    text = code_of(page, f"text-{name}")
+    assert "--add-header &#39;X-Track: no&#39;" in page
+    switched = {
+        "python": text.replace('# mail["X', 'mail["X'),
+        "node": text.replace("// headers", "headers"),
+        "swaks": text.replace("  --body", "  --add-header 'X-Track: no' --body"),
+    }[name]
+    assert switched != text
+    RUNNERS[name](way, switched, programs, ANA)
+    check_arrived(house, ANA, tracked=False)
+
+
+@pytest.mark.system
 def test_the_addresses_that_the_page_names_switch_tracking(
     house: House, connected: Callable[[str], tuple[str, str, Way]], programs: Programs
 ) -> None:
@@ -194,5 +230,46 @@ def test_the_addresses_that_the_page_names_switch_tracking(
     text = code_of(page, "text-curl").replace(
         f"--mail-rcpt {ANA}", f"--mail-rcpt {ANA} --mail-rcpt no-track@letterbell.invalid"
     )
-    run_shell("curl")(way, text.replace("X-Track: yes\n", ""), programs, ANA)
+    run_shell("curl")(way, text, programs, ANA)
     check_arrived(house, ANA, tracked=False)
+
+
+@pytest.mark.system
+def test_a_phone_fetches_its_profile_and_sends(
+    house: House, tmp_path: Path, programs: Programs
+) -> None:
+    with closing(Pages(house.relay.http_port)) as pages:
+        pages.sign_in(ANA, PASSWORD)
+        pages.get("/connect")
+        name = f"Phone at {house.door}"
+        status, page = pages.post("/connect/profile", address=ANA, name=name, how="link")
+    assert status == 200, page
+    link = remember(code_of(page, "profile-link"))
+    assert link.startswith(f"{BASE}/connect/profile/")
+    with house.relay.http() as phone:
+        status, headers, signed = fetch(phone, link)
+        assert fetch(phone, link)[0] == 404
+    assert (status, headers["Content-Type"]) == (200, "application/x-apple-aspen-config")
+    way = Way(house.door, 0, house.certificates.authority, tmp_path)
+    execute(
+        way,
+        *(programs.program("openssl"), "cms", "-verify", "-inform", "DER", "-binary"),
+        *("-in", way.file("signed", signed), "-out", "profile", "-purpose", "any"),
+        *("-CAfile", way.authority),
+    )
+    (account,) = plistlib.loads((tmp_path / "profile").read_bytes())["PayloadContent"]
+    password = remember(account["OutgoingPassword"])
+    where = (account["OutgoingMailServerHostName"], account["OutgoingMailServerPortNumber"])
+    context = ssl.create_default_context(cafile=way.authority)
+    if house.door == "implicit":
+        client: smtplib.SMTP = smtplib.SMTP_SSL(*where, timeout=PATIENCE, context=context)
+    else:
+        client = smtplib.SMTP(*where, timeout=PATIENCE)
+    with client:
+        assert account["OutgoingMailServerUseSSL"] is (house.door != "none")
+        if house.door == "starttls":
+            client.starttls(context=context)
+        client.login(account["OutgoingMailServerUsername"], password)
+        mail = f"From: {ANA}\r\nSubject: Hello\r\nContent-Type: text/html\r\n\r\n<p>Hello</p>\r\n"
+        client.sendmail(ANA, [account["EmailAddress"]], mail)
+    check_arrived(house, ANA, tracked=True)

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from sites import Site, open_site
+from structlog.testing import capture_logs
 
 from collector import engine, passwords
 from collector.pages import connect
@@ -251,8 +252,10 @@ async def test_a_link_whose_devices_name_was_given_away(site, ana, signed_in, st
 
 async def test_a_link_outlives_an_outage(site, ana, signed_in, stranger, locked) -> None:
     path = await make_link(signed_in)
-    with locked():
+    with locked(), capture_logs() as logs:
         assert (await stranger.get(path)).status == 503
+    (told,) = [each for each in logs if each["event"] == "page without store"]
+    assert told["page"] == "/connect/profile/{token}"  # and not which one
     assert (await stranger.get(path)).status == 200
     assert await names(site, ana) == ["iPhone"]
 

@@ -66,7 +66,7 @@ TEXT = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cn"]),
 
 def read(servers: Servers = HOME, **given: object) -> tuple[dict[str, object], dict[str, object]]:
     """The profile and the one account in it."""
-    who = {"address": "ana@example.com", "login": "ana", "password": "p-w"}
+    who = {"address": "ana@example.com", "login": "ana", "password": "p-w", "description": "Ours"}
     profile = plistlib.loads(mobileconfig.write(servers, **(who | given)))  # type: ignore[arg-type]
     (account,) = profile.pop("PayloadContent")
     return profile, account
