@@ -27,8 +27,8 @@ SERVERS = Servers(
     domains=("garden-rooms.example",),
 )
 SHAPES = [
-    {"viewport": {"width": 1100, "height": 900}, "color_scheme": "light"},
-    {"viewport": {"width": 1100, "height": 900}, "color_scheme": "dark"},
+    {"viewport": {"width": 1100, "height": 1180}, "color_scheme": "light"},
+    {"viewport": {"width": 1100, "height": 1180}, "color_scheme": "dark"},
     {"viewport": {"width": 375, "height": 900}, "color_scheme": "light"},
 ]
 NAMES = ["light", "dark", "phone"]
@@ -71,6 +71,8 @@ async def test_how_it_looks(visit, axe, picture, request, shape) -> None:
     await expect(page.locator("details")).to_have_count(12)
     assert await axe(page) == []
     await page.locator("#with-thunderbird summary").click()
+    await page.mouse.move(0, 0)
+    await page.evaluate("scrollTo(0, 0)")
     await picture(page, f"screenshots/connect-{request.node.callspec.id}.png")
     await page.locator("#with-thunderbird summary").click()
     await open_all(page)
@@ -130,6 +132,7 @@ async def test_a_camera_reads_the_code(visit, axe, picture, request, shape) -> N
     assert found.text.startswith("http://127.0.0.1/connect/profile/")
     assert await axe(page) == []
     if request.node.callspec.id == "light":
+        await page.evaluate("scrollTo(0, 0)")
         await picture(page, "screenshots/connect-code.png")
 
 
