@@ -19,6 +19,8 @@ from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Retention
 from collector.senders import Senders
+from collector.servers import DEFAULT as UNSAID
+from collector.servers import Servers
 from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import MAX_TOKEN, Tokens
@@ -58,6 +60,8 @@ def build_app(
     secure_cookies: bool,
     presence: Presence | None = None,
     retention: Retention | None = None,
+    servers: Servers = UNSAID,
+    sign_profile: Callable[[bytes], bytes] = bytes,
     alarms: Callable[[], Mapping[str, str]] = dict,
     queue: MailQueue | None = None,
     enrolment: Enrolment = BY_ADMINS,
@@ -65,9 +69,10 @@ def build_app(
     """The application over its parts, which stay their maker's to close.
 
     `presence` is the recorder's, and is told where the pages are used from. `retention`
-    and what the recorder keeps are what recipients are told of.
-    `alarms` says what is wrong with the relay just now: what about, and the problem; `queue` is its
-    mail that waits, if there is any. `enrolment` is how senders come about.
+    and what the recorder keeps are what recipients are told of; `servers` is what mail programs are
+    told to connect to. `sign_profile` puts the site's signature on a profile for Apple's devices; it
+    may block. `alarms` says what is wrong with the relay just now: what about, and the problem;
+    `queue` is its mail that waits, if there is any. `enrolment` is how senders come about.
     """
     app = web.Application()
     app[keys.STORE] = store
@@ -82,6 +87,8 @@ def build_app(
     app[keys.NOTIFICATIONS] = Notifications(store, feed)
     app[keys.READ_LABEL] = read_label
     app[keys.PUBLIC_URL] = public_url
+    app[keys.SERVERS] = servers
+    app[keys.SIGN_PROFILE] = sign_profile
     app[keys.TRUSTED_PROXIES] = trusted_proxies
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies

@@ -13,6 +13,7 @@ from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import Retention
 from collector.senders import Senders
+from collector.servers import Servers
 from collector.stats import Stats
 from collector.store import Store
 from collector.tokens import Tokens
@@ -30,6 +31,8 @@ FEED = web.AppKey("FEED", Feed)
 NOTIFICATIONS = web.AppKey("NOTIFICATIONS", Notifications)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")
 PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
+SERVERS = web.AppKey("SERVERS", Servers)
+SIGN_PROFILE: web.AppKey[Callable[[bytes], bytes]] = web.AppKey("SIGN_PROFILE")
 SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
 TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
 METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")

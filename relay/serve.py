@@ -28,6 +28,7 @@ from relay.loopback import is_loopback
 from relay.networks import Networks
 from relay.passthrough import PassThrough
 from relay.problems import ConfigError, Problem, bind_mend
+from relay.profile_signature import sign_profile
 from relay.rates import Rates
 from relay.reloading import Reloading
 from relay.schedule import Pace
@@ -93,6 +94,8 @@ async def serve(
                 keeping=settings.hits.parsed,
                 ages=settings.retention.parsed,
                 enrolment=enrolment(settings),
+                servers=settings.servers,
+                sign_profile=_sign_profile(settings.smtp),
                 spool=spool,
                 signing=signing,
                 pace=pace(settings),
@@ -166,6 +169,12 @@ async def _open_spool(settings: Settings, seal: Seal) -> Spool:
         return await asyncio.to_thread(open_spool)
     except SpoolError as error:
         raise ConfigError(None, Problem(f"delivery.spool: {error.problem}", error.mend)) from None
+
+
+def _sign_profile(smtp: SmtpSettings) -> Callable[[bytes], bytes]:
+    if smtp.certificate is None or smtp.key is None:
+        return bytes
+    return partial(sign_profile, smtp.certificate, smtp.key)
 
 
 def _authority(site: Site, settings: Settings) -> Authority:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from collector.consent import DEFAULT_MODE, Mode
 from collector.keeping import Keeping
 from collector.retention import Ages
+from collector.servers import Security, Server, Servers
 from collector.tokens import Key
 from relay.address import is_mailbox
 from relay.controls import CONTROL_DOMAIN
@@ -218,6 +219,47 @@ class HttpSettings(Table):
     metrics_from: tuple[Network, ...] = LOOPBACK
 
 
+def _mail_host(host: str) -> str:
+    if _HOST.fullmatch(host) is None:
+        raise ValueError('should be a host or address in ASCII, like "mail.example.com"')
+    return host.lower()
+
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
+# What a port is where nobody says (RFC 6409, RFC 8314).
+USUAL_PORTS: dict[Security, int] = {"none": 587, "starttls": 587, "implicit": 465}
+
+MailHost = Annotated[str, AfterValidator(_mail_host)]
+OuterPort = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ConnectSettings(Table):
+    smtp_host: MailHost | None = None
+    smtp_port: OuterPort | None = None
+    smtp_security: Security | None = None
+    imap_host: MailHost | None = None
+    imap_port: OuterPort = 993
+    imap_security: Literal["starttls", "implicit"] = "implicit"
+    imap_user: Literal["address", "local-part"] = "address"
+    domains: tuple[MailHost, ...] = ()
+
+    @model_validator(mode="after")
+    def _mail_arrives_somewhere(self) -> Self:
+        if (self.imap_host is None) != (not self.domains):
+            raise ValueError(
+                "imap_host and domains belong together: set imap_host to the server where mail "
+                "for the domains arrives, or leave both out"
+            )
+        return self
+
+    @property
+    def imap(self) -> Server | None:
+        """Where mail arrives, if that is said."""
+        if self.imap_host is None:
+            return None
+        return Server(self.imap_host, self.imap_port, self.imap_security)
+
+
 class StoreSettings(Table):
     url: Annotated[SecretStr, AfterValidator(_store_url)] = SecretStr(DEFAULT_STORE)
 
@@ -346,6 +388,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings
     dkim: DkimSettings
     http: HttpSettings
+    connect: ConnectSettings
     store: StoreSettings
     tokens: TokenSettings
     tracking: TrackingSettings
@@ -402,6 +445,19 @@ class Settings(BaseSettings):
         """The name that the relay goes by: smtp.hostname, else the host of http.public_url."""
         return self.smtp.hostname or urlsplit(self.http.public_url).hostname or "localhost"
 
+    @property
+    def servers(self) -> Servers:
+        """What mail programs are told: [connect], and what it leaves out by our listeners."""
+        connect = self.connect
+        return Servers(
+            smtp=_advertised(connect, self.smtp.listen, self.hostname),
+            imap=connect.imap,
+            imap_user=connect.imap_user,
+            domains=connect.domains,
+            accounts=self.auth.mode == "accounts",
+            control_domain=self.tracking.control_domain,
+        )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -412,3 +468,21 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Takes what it is given and no more: `relay.config` lays the environment over the file."""
         return (init_settings,)
+
+
+def _advertised(
+    connect: ConnectSettings, listen: tuple[ListenSettings, ...], hostname: str
+) -> Server:
+    """The server that [connect] names; by default the first listener with TLS, else the first."""
+    asked = connect.smtp_security
+    fitting = [each for each in listen if each.tls == asked or (not asked and each.tls != "none")]
+    chosen = (fitting or listen)[0]
+    security = asked or chosen.tls
+    # systemd or the system alone knows these, and a proxy's port is its own.
+    known = chosen.tls == security and chosen.socket is None and chosen.port
+    near = chosen.tls == security == "none" and is_loopback(chosen.address)
+    return Server(
+        connect.smtp_host or (chosen.address if near else hostname),
+        connect.smtp_port or (chosen.port if known else USUAL_PORTS[security]),
+        security,
+    )

@@ -5,7 +5,7 @@ it (listeners, signals) and what stands round it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,8 @@ from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages, Retention
 from collector.senders import Senders
+from collector.servers import DEFAULT as UNSAID
+from collector.servers import Servers
 from collector.signs import Signs
 from collector.stats import Stats
 from collector.store import Store
@@ -119,6 +121,8 @@ async def open_site(
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
     enrolment: Enrolment = BY_ADMINS,
+    servers: Servers = UNSAID,
+    sign_profile: Callable[[bytes], bytes] = bytes,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
 
@@ -207,6 +211,8 @@ async def open_site(
         trusted_proxies=trusted_proxies,
         presence=presence,
         retention=retention,
+        servers=servers,
+        sign_profile=sign_profile,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
         queue=queue,

@@ -2,9 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`mails`, `messages`, `overview`, `settings`, `bell`, `admin`, `live`; what they say is in `wording`,
-`marks`, `timeline`, `recipients`, `narrowing`, `figures` and `durations`, which are pure; in which
-language, `speech` knows, of those in `languages`.
+`mails`, `messages`, `overview`, `connect`, `settings`, `bell`, `admin`, `live`; what they say is in
+`wording`, `marks`, `timeline`, `recipients`, `narrowing`, `figures`, `durations` and `snippets`,
+which are pure; in which language, `speech` knows, of those in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from aiohttp import web
 from collector.pages import (
     admin,
     bell,
+    connect,
     live,
     mails,
     messages,
@@ -38,6 +39,7 @@ STATIC = "/static/"
 NAVIGATION = (
     ("mail", "/", "Mail"),
     ("overview", "/overview", "Overview"),
+    ("connect", "/connect", "Connect"),
     ("settings", "/settings", "Settings"),
 )
 
@@ -62,6 +64,7 @@ def setup(app: web.Application) -> None:
     speech.setup(app, environment)
     session.setup(app)
     live.setup(app)
+    connect.setup(app)
     notice.setup(app)
 
 
@@ -74,6 +77,13 @@ def routes() -> list[web.RouteDef]:
         web.post(r"/mail/{message_id:\d+}/stop", _page(messages.submit_stop)),
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
         web.get("/overview", _page(overview.show_overview)),
+        web.get("/connect", _page(connect.show_connect)),
+        web.post("/connect/device", _page(connect.submit_device)),
+        web.post("/connect/profile", _page(connect.submit_profile)),
+        # A GET is all that a phone's camera can do; HEAD, which takes nothing, would take it.
+        web.get("/connect/profile/{token}", spoken(told(connect.send_profile)), allow_head=False),
+        web.get("/mail/config-v1.1.xml", connect.send_autoconfig),
+        web.get("/.well-known/autoconfig/mail/config-v1.1.xml", connect.send_autoconfig),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
         web.get("/bell", _page(bell.show_bell)),

@@ -20,7 +20,7 @@ from collector.keys import ALARMS, ENROLMENT, QUEUE, SENDERS, STORE
 from collector.members import Member, Members, read_member, read_members
 from collector.pages.durations import spell
 from collector.pages.figures import write_number
-from collector.pages.messages import read_id
+from collector.pages.mails import read_id
 from collector.pages.rendering import render, see_other
 from collector.pages.session import SESSION_SECONDS, SenderHandler, form_token, read_form
 from collector.pages.speech import say

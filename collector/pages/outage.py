@@ -22,9 +22,15 @@ def told(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except StoreUnavailable as outage:
-            log.warning("page without store", page=request.path, reason=outage.reason)
+            log.warning("page without store", page=_page(request), reason=outage.reason)
             response = await render(request, "outage.html", status=503)
             response.headers["Retry-After"] = str(RETRY_SECONDS)
             return response
 
     return telling
+
+
+def _page(request: web.Request) -> str:
+    """Which page it is, without the tokens that stand in some addresses."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""

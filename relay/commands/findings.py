@@ -183,12 +183,13 @@ async def check_files(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def check_certificate(settings: Settings) -> AsyncIterator[Finding]:
-    """Loads the certificate and shakes hands with it."""
-    smtp = settings.smtp
+    """Loads the certificate and shakes hands with it, by the name that mail programs are told."""
+    smtp, told = settings.smtp, settings.servers.smtp
+    name = settings.hostname if told.security == "none" else told.host
     if smtp.certificate is None or smtp.key is None:
         return
     try:
-        found = read_certificate(smtp.certificate, smtp.key, settings.hostname)
+        found = read_certificate(smtp.certificate, smtp.key, name)
     except Unusable as unusable:
         yield Finding("problem", f"smtp.certificate: {unusable}")
         return
@@ -200,9 +201,24 @@ async def check_certificate(settings: Settings) -> AsyncIterator[Finding]:
     if found.objection:
         yield Finding(
             "warning",
-            f"smtp.certificate: mail programs will not trust it as {settings.hostname}: "
-            f"{found.objection}",
+            f"smtp.certificate: mail programs will not trust it as {name}: {found.objection}",
         )
+
+
+async def check_connect(settings: Settings) -> AsyncIterator[Finding]:
+    """What senders are told to connect to, and whether a password may go there."""
+    smtp = settings.servers.smtp
+    where = f"connect: mail programs are told {smtp.host} port {smtp.port}"
+    if smtp.security == "none" and not is_loopback(smtp.host) and not settings.auth.network:
+        yield Finding(
+            "warning",
+            f"{where} without TLS, where no password is taken: listen with tls, or set "
+            "connect.smtp_security to what a proxy speaks",
+        )
+    elif is_loopback(smtp.host):
+        yield Finding("note", f"{where}, which only this machine can reach")
+    else:
+        yield Finding("ok", f"{where} ({smtp.security})")
 
 
 async def check_public_url(settings: Settings) -> AsyncIterator[Finding]:
@@ -301,6 +317,7 @@ CHECKS = (
     check_listeners,
     check_files,
     check_certificate,
+    check_connect,
     check_upstream,
     check_dkim,
     check_public_url,

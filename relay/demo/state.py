@@ -18,8 +18,8 @@ class Demo:
     """The ports, the demo's one sender, and the recipient's inbox."""
 
     http_port: int
+    smtp_port: int
     inbox: Inbox
-    smtp_port: int = 0  # set once the relay listens
     sender_id: int = 0  # set once the sender is in the store
     password: str = field(default_factory=lambda: secrets.token_hex(8))
     one_time: str | None = field(default_factory=lambda: secrets.token_urlsafe(24))

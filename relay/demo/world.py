@@ -20,6 +20,7 @@ from aiohttp import web
 
 from collector.app import build_runner
 from collector.presence import Presence
+from collector.servers import Server, Servers
 from collector.tokens import Key
 from relay.auth import Accounts, Auth
 from relay.connections import Connections
@@ -29,7 +30,7 @@ from relay.demo.state import LOGIN, Demo
 from relay.demo.witness import Witness
 from relay.drafts import Drafts
 from relay.guard import Guard
-from relay.listener import bind, listen
+from relay.listener import listen
 from relay.networks import Networks
 from relay.sealing import Seal
 from relay.service import Door, Service, Submission
@@ -68,8 +69,9 @@ async def open_demo(*, smtp_port: int, http_port: int, echo: Echo = print) -> As
     """The running demo. A port of 0 is any free one."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="letterbell-demo-"))
-        http = stack.enter_context(contextlib.closing(_bind(http_port, echo)))
-        demo = Demo(http_port=http.getsockname()[1], inbox=Inbox())
+        http = stack.enter_context(contextlib.closing(_bind("page", http_port, echo)))
+        smtp = stack.enter_context(contextlib.closing(_bind("relay", smtp_port, echo)))
+        demo = Demo(http_port=http.getsockname()[1], smtp_port=smtp.getsockname()[1], inbox=Inbox())
         keys = [Key(0, secrets.token_bytes(32))]
         spool = await asyncio.to_thread(
             partial(Spool.open, Path(folder) / "spool", min_free=0, sealer=Seal(keys))
@@ -85,6 +87,7 @@ async def open_demo(*, smtp_port: int, http_port: int, echo: Echo = print) -> As
                 public_url=demo.public_url,
                 presence=Unseen(),
                 spool=spool,
+                servers=Servers(smtp=Server(HOST, demo.smtp_port, "none")),
                 # Who tries the demo clicks fast; elsewhere that is the mark of a scanner.
                 early_click=0,
             )
@@ -92,21 +95,31 @@ async def open_demo(*, smtp_port: int, http_port: int, echo: Echo = print) -> As
         demo.sender_id = (await site.senders.add(LOGIN, demo.password, [LOGIN])).id
         pages.setup(site.app, demo)
         await _open_collector(stack, site, http)
-        demo.smtp_port = await _open_relay(stack, site, demo, smtp_port, echo)
+        await _open_relay(stack, site, demo, smtp)
         yield demo
 
 
-def _bind(port: int, echo: Echo) -> socket.socket:
-    """A socket for the page, on `port` or on a free one."""
-    # IPPROTO_TCP: without it asyncio leaves out TCP_NODELAY.
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bind(what: str, port: int, echo: Echo) -> socket.socket:
+    """A socket for the page or the relay, on `port` or on a free one."""
     try:
-        bound.bind((HOST, port))
+        return _take(port)
     except OSError as error:
-        bound.bind((HOST, 0))
-        echo(_elsewhere("page", port, bound.getsockname()[1], error))
-    return bound
+        taken = _take(0)
+        echo(_elsewhere(what, port, taken.getsockname()[1], error))
+        return taken
+
+
+def _take(port: int) -> socket.socket:
+    # IPPROTO_TCP: without it asyncio leaves out TCP_NODELAY.
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((HOST, port))
+        sock.listen()
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 async def _open_inbox(stack: AsyncExitStack, inbox: Inbox) -> UpstreamRoute:
@@ -123,8 +136,7 @@ async def _open_collector(stack: AsyncExitStack, site: Site, http: socket.socket
     await web.SockSite(runner, http).start()
 
 
-async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, echo: Echo) -> int:
-    """The port that the relay listens on."""
+async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, smtp: socket.socket) -> None:
     service = Service(
         submission=Submission(hostname=HOSTNAME),
         auth=Auth(Accounts(site.senders), Guard(), Networks(site.senders)),
@@ -132,16 +144,9 @@ async def _open_relay(stack: AsyncExitStack, site: Site, demo: Demo, port: int, 
         connections=Connections(limit=100, limit_per_address=100),
         drafts=site.drafts,
     )
-    door = Door(allow_plain_auth=True)
-    try:
-        listener = listen(bind(HOST, port), service, door)
-    except OSError as error:
-        listener = listen(bind(HOST, 0), service, door)
-        echo(_elsewhere("relay", port, listener.sockets[0].getsockname()[1], error))
+    listener = listen([smtp], service, Door(allow_plain_auth=True))
     stack.push_async_callback(service.connections.drain, DRAIN_SECONDS)
     stack.callback(listener.close)
-    taken: int = listener.sockets[0].getsockname()[1]
-    return taken
 
 
 def _elsewhere(what: str, wanted: int, taken: int, error: OSError) -> str:

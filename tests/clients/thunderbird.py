@@ -14,6 +14,8 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +65,9 @@ def settings(given: dict[str, Any], marionette: int) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    given = json.loads(sys.argv[1])
-    given["ca"] = "".join(Path(given["ca"]).read_text().split("-----")[2].split())
+@contextmanager
+def running(given: dict[str, Any]) -> Iterator[Marionette]:
+    """Thunderbird with these settings and a new profile in the working directory, spoken to."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     profile = Path("profile")
@@ -85,10 +87,20 @@ def main() -> None:
         ) as thunderbird,
     ):
         try:
-            send(given, port)
+            marionette = Marionette(host="127.0.0.1", port=port)
+            marionette.raise_for_port(timeout=PATIENCE)
+            marionette.start_session()
+            yield marionette
         finally:
             thunderbird.terminate()
-    Path(sys.argv[2]).write_bytes(sent(profile / "Mail" / "Local Folders" / "Sent"))
+
+
+def main() -> None:
+    given = json.loads(sys.argv[1])
+    given["ca"] = "".join(Path(given["ca"]).read_text().split("-----")[2].split())
+    with running(given) as marionette:
+        send(given, marionette)
+    Path(sys.argv[2]).write_bytes(sent(Path("profile") / "Mail" / "Local Folders" / "Sent"))
 
 
 def sent(folder: Path) -> bytes:
@@ -99,10 +111,7 @@ def sent(folder: Path) -> bytes:
     return re.sub(rb"(?m)^X-Mozilla-[^\n]*\n", b"", mail).removesuffix(b"\r\n")
 
 
-def send(given: dict[str, Any], port: int) -> None:
-    marionette = Marionette(host="127.0.0.1", port=port)
-    marionette.raise_for_port(timeout=PATIENCE)
-    marionette.start_session()
+def send(given: dict[str, Any], marionette: Marionette) -> None:
     marionette.timeout.script = PATIENCE
     script = (HERE / "thunderbird.js").read_text()
     with marionette.using_context("chrome"):

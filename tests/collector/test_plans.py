@@ -15,9 +15,9 @@ from collector.api.keys import ApiKeys
 from collector.feed import Feed
 from collector.filters import MessageFilter
 from collector.hitlist import HitFilter, hits_of_message, hits_of_sender, newest_hit
-from collector.notifications import Notifications
 from collector.leaders import read_leaders, read_leading_links
 from collector.members import read_members
+from collector.notifications import Notifications
 from collector.periods import STEPS, read_periods
 from collector.roster import insert_sender
 from collector.stats import Stats

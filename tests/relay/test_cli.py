@@ -275,6 +275,7 @@ def test_check_names_every_problem_and_makes_nothing(
         "smtp.listen": "problem",
         "http": "problem",
         "smtp.certificate": "problem",
+        "connect": "note",
         "upstream": "problem",
         "http.public_url": "warning",
     }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.servers import Server
 from relay.config import ConfigError, find, load
 from relay.settings import (
     PREFIX,
@@ -560,3 +561,89 @@ def test_missing_file_and_folder_in_its_place(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         load(tmp_path)
+
+
+TLS = 'certificate = "c.pem"\nkey = "k.pem"\n'
+STARTTLS = '[[smtp.listen]]\naddress = "0.0.0.0"\nport = 587\ntls = "starttls"\n'
+IMPLICIT = '[[smtp.listen]]\naddress = "0.0.0.0"\nport = 4465\ntls = "implicit"\n'
+NEAR = "[[smtp.listen]]\nport = 2525\nallow_plain_auth = true\n"
+BEHIND = '[[smtp.listen]]\nsocket = "submissions"\ntls = "implicit"\n'
+NETWORK = '[[auth.network]]\nnetwork = "10.0.0.0/8"\nsender = "app"\n'
+OPEN = '[[smtp.listen]]\naddress = "0.0.0.0"\nport = 25\n'
+
+
+@pytest.mark.parametrize(
+    ("smtp", "connect", "server"),
+    [
+        ("", "", Server("127.0.0.1", 1587, "none")),
+        (f"[smtp]\n{TLS}{STARTTLS}", "", Server("t.example.com", 587, "starttls")),
+        (f"[smtp]\n{TLS}{NEAR}{IMPLICIT}", "", Server("t.example.com", 4465, "implicit")),
+        (
+            f'[smtp]\nhostname = "r.example"\n{TLS}{BEHIND}',
+            "",
+            Server("r.example", 465, "implicit"),
+        ),
+        (
+            f"[smtp]\n{TLS}{STARTTLS.replace('587', '0')}",
+            "",
+            Server("t.example.com", 587, "starttls"),
+        ),
+        (OPEN + NETWORK, "", Server("t.example.com", 25, "none")),
+        (
+            f"[smtp]\n{TLS}{STARTTLS}{IMPLICIT}",
+            'smtp_security = "implicit"',
+            Server("t.example.com", 4465, "implicit"),
+        ),
+        # A proxy ends TLS.
+        (NEAR, 'smtp_security = "implicit"', Server("t.example.com", 465, "implicit")),
+        (NEAR, 'smtp_host = "Localhost"', Server("localhost", 2525, "none")),
+        (
+            f"[smtp]\n{TLS}{STARTTLS}",
+            'smtp_host = "mail.example.org"\nsmtp_port = 2587',
+            Server("mail.example.org", 2587, "starttls"),
+        ),
+    ],
+)
+def test_what_mail_programs_are_told_follows_the_listeners(
+    config: Path, smtp: str, connect: str, server: Server
+) -> None:
+    settings = load(write(config, f"{LEAST}{smtp}\n[connect]\n{connect}\n"))
+    assert settings.servers.smtp == server
+    assert settings.servers.imap is None
+
+
+def test_where_mail_arrives(config: Path) -> None:
+    imap = '[connect]\nimap_host = "IMAP.example.com"\ndomains = ["Example.COM"]\n'
+    text = LEAST + imap + 'imap_user = "local-part"\n[auth]\nmode = "upstream"\n'
+    servers = load(write(config, text)).servers
+    assert servers.imap == Server("imap.example.com", 993, "implicit")
+    assert servers.domains == ("example.com",)
+    assert servers.imap_user == "local-part"
+    assert not servers.accounts
+    assert servers.control_domain == "letterbell.invalid"
+
+
+@pytest.mark.parametrize(
+    ("connect", "words"),
+    [
+        ('imap_host = "imap.example.com"', "imap_host and domains belong together"),
+        ('domains = ["example.com"]', "imap_host and domains belong together"),
+        ('smtp_host = "a b"', "should be a host or address in ASCII"),
+        ('smtp_host = "<b>"', "should be a host or address in ASCII"),
+        (
+            'smtp_host = "münchen.example"',
+            "should be a host or address in ASCII",
+        ),
+        ('imap_host = "i"\ndomains = ["@example.com"]', "connect.domains"),
+        ("smtp_port = 0", "connect.smtp_port"),
+        ('imap_security = "none"', "connect.imap_security"),
+    ],
+)
+def test_bad_words_for_mail_programs_are_refused(config: Path, connect: str, words: str) -> None:
+    assert words in refusal(config, f"{LEAST}[connect]\n{connect}\n")
+
+
+def test_addresses_may_stand_for_hosts(config: Path) -> None:
+    for host in ("192.0.2.1", "2001:db8::1"):
+        text = f'{LEAST}[connect]\nsmtp_host = "{host}"\n'
+        assert load(write(config, text)).servers.smtp.host == host

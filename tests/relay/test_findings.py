@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relay.commands.findings import (
+    check_connect,
     check_files,
     check_listeners,
     check_ports,
@@ -23,6 +24,7 @@ def make_settings(
     smtp: dict[str, Any] | None = None,
     delivery: dict[str, Any] | None = None,
     data: Path | None = None,
+    connect: dict[str, Any] | None = None,
     **tracking: bool,
 ) -> Settings:
     return Settings.model_validate(
@@ -34,6 +36,7 @@ def make_settings(
             "http": {"public_url": "https://t.example.com"},
             "tokens": {"keys": ["1:" + "k" * 43]},
             "tracking": tracking,
+            "connect": connect or {},
             "verdict": {"data": data},
         }
     )
@@ -157,3 +160,22 @@ async def test_lists_that_cannot_be_read_are_a_problem(tmp_path: Path) -> None:
     [(level, text)] = await found(tmp_path)
     assert level == "problem"
     assert str(file) in text
+
+
+@pytest.mark.parametrize(
+    ("connect", "told"),
+    [
+        ({}, "note connect: mail programs are told 127.0.0.1 port 1587, which only"),
+        (
+            {"smtp_host": "relay.example.com"},
+            "warning connect: mail programs are told relay.example.com port 1587 without TLS",
+        ),
+        (
+            {"smtp_security": "implicit"},
+            "ok connect: mail programs are told t.example.com port 465 (implicit)",
+        ),
+    ],
+)
+async def test_what_mail_programs_are_told(connect: dict[str, Any], told: str) -> None:
+    (found,) = [each async for each in check_connect(make_settings(connect=connect))]
+    assert f"{found.level} {found.text}".startswith(told)
