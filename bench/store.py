@@ -233,7 +233,7 @@ def watch(store: Store, path: Path) -> dict[str, list[str]]:
                 rows = database.execute(f"EXPLAIN QUERY PLAN {text}", [None] * count).fetchall()
             plans[shape] = [row[3] for row in rows]
 
-    for engine in (store._readers.sync_engine, store._writer._thread.engine):
+    for engine in (store._readers.sync_engine, store._writer._connection.engine):
         event.listen(engine, "before_cursor_execute", explain)
     return plans
 

@@ -68,8 +68,8 @@ def build_app(
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
-    `presence` is the recorder's, and is told where the pages are used from. `retention` and what the
-    recorder keeps are what recipients are told of; `servers` is what mail programs are told to
+    `presence` is the recorder's, and is told where the pages are used from. `retention` and what
+    the recorder keeps are what recipients are told of; `servers` is what mail programs are told to
     connect to. `sign_profile` puts the site's signature on a profile for Apple's devices; it may
     block. `alarms` says what is wrong with the relay just now: what about, and the problem; `queue`
     is its mail that waits, if there is any. `enrolment` is how senders come about.

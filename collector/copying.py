@@ -53,7 +53,7 @@ async def copy_store(
                 for table in TABLES:
                     await _copy_table(file, server, table, tell)
                 counts = await _verify(file, server)
-                await _finish(server)
+                await _finish(file, server)
                 return counts
     except Exception as error:
         if not is_foreign(error):
@@ -184,7 +184,7 @@ async def _verify(file: sqlite3.Connection, server: Any) -> Mapping[str, int]:
     return counts
 
 
-async def _finish(server: Any) -> None:
+async def _finish(file: sqlite3.Connection, server: Any) -> None:
     """New rows get numbers behind the old ones; the mark goes."""
     async with server.transaction():
         for table in TABLES:
@@ -192,7 +192,8 @@ async def _finish(server: Any) -> None:
             if key is not None and key is table.autoincrement_column:
                 await server.execute(
                     f"SELECT setval(pg_get_serial_sequence('{_quoted(table)}', '{key.name}'),"
-                    f' max("{key.name}")) FROM {_quoted(table)}'
+                    f' greatest(max("{key.name}"), $1)) FROM {_quoted(table)}',
+                    _last_number(file, table),
                 )
         await server.execute("DELETE FROM secret WHERE name = $1", UNFINISHED)
     await server.execute("ANALYZE")
@@ -207,6 +208,14 @@ def _count(file: sqlite3.Connection, table: Table) -> int:
             return 0
         raise
     return int(count)
+
+
+def _last_number(file: sqlite3.Connection, table: Table) -> int | None:
+    """The highest that was ever given, where SQLite remembers it; rows that had it may be gone."""
+    if not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
+        return None
+    found = file.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table.name,)).fetchone()
+    return int(found[0]) if found else None
 
 
 def _number(table: Table) -> Column[Any] | None:

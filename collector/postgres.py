@@ -54,6 +54,7 @@ class Postgres:
         self._name = url.database
         self.where = str(URL.create("postgresql", self._user, None, self._host, url.port))
         self.where = f"{self.where}/{self._name}"
+        self.doubt = None if _is_here(self._host) else _DOUBTS.get(query.get("sslmode", ""))
         self.arguments: Mapping[str, Any] = {
             "host": self._host,
             "port": self._port,
@@ -245,6 +246,12 @@ def _spell(seconds: float) -> str:
     return f"{int(seconds * 1000)}ms"
 
 
+# What is weak about the way to another machine; None where nothing is.
+_DOUBTS = {
+    "disable": "what is asked and answered crosses the network in clear: sslmode=verify-full",
+    "require": "any server is believed that speaks TLS: sslmode=verify-full",
+    "verify-ca": "any server of these authorities is believed: sslmode=verify-full",
+}
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _WRONG_LOGIN = "it lets {user!r} not in ({reason}); see the user and password of store.url"
 _BY_STATE = {

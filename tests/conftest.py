@@ -49,6 +49,14 @@ def postgresql_server() -> Iterator[Server]:
 
 
 @pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A PostgreSQL server that may be stopped, with a store's tables in the database TEMPLATE."""
+    with open_server() as server:
+        make_template(server)
+        yield server
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Where a store can be opened, on each engine: places.py."""
     if request.param == "sqlite":

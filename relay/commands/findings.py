@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from collector.databases import find_database
 from collector.errors import StoreError
+from collector.postgres import Postgres
 from collector.senders import Senders
 from collector.signs import UnusableSigns, read_signs
 from collector.store import Store
@@ -58,13 +59,15 @@ async def check_store(settings: Settings) -> AsyncIterator[Finding]:
     if path and path.stat().st_mode & stat.S_IRWXO:
         yield Finding("warning", f"store: {path} is open to everyone: chmod o= {path}")
     try:
-        where = find_database(settings.store.open_url).where
+        database = find_database(settings.store.open_url)
+        if isinstance(database, Postgres) and database.doubt:
+            yield Finding("warning", f"store: {database.doubt}")
         store = await Store.open(settings.store.open_url)
         try:
             await store.check()
         finally:
             await store.close()
-        yield Finding("ok", f"store: {where} opens and takes writes")
+        yield Finding("ok", f"store: {database.where} opens and takes writes")
     except StoreError as error:
         yield Finding("problem", f"store: {error}")
 

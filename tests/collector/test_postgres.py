@@ -255,14 +255,6 @@ async def test_tls_that_proves_who_it_is(database: OnServer, tmp_path: Path) -> 
         await store.close()
 
 
-@pytest.fixture
-def own_server() -> Iterator[Server]:
-    """A server that may be stopped."""
-    with open_server() as server:
-        make_template(server)
-        yield server
-
-
 async def test_it_comes_back_when_the_server_does(
     own_server: Server, make_row: Callable[..., Sent]
 ) -> None:

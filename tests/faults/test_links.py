@@ -13,6 +13,8 @@ from e2e.house import PATIENCE, free_port
 from faults.ledger import Ledger, Upstream
 from faults.lives import Lives
 from faults.test_disk import breaking, in_thread
+from places import TEMPLATE
+from postgresql import Server
 
 from collector.tokens import Tokens
 from collector.tracking import PIXEL
@@ -71,6 +73,24 @@ async def test_while_the_database_is_away(tmp_path: Path, broken: str) -> None:
         if broken == "locked":
             # Nothing of it is lost: what was answered meanwhile is there as well.
             assert rows(database, "SELECT count(*) FROM hit") == [(2 * 2 * (2 + 2 * len(TARGETS)),)]
+
+
+async def test_while_the_server_of_the_database_is_away(tmp_path: Path, own_server: Server) -> None:
+    """The same with PostgreSQL: links lead on, mail leaves, and no hit is lost."""
+    async with Upstream(Ledger()).running() as upstream:
+        lives = Lives(tmp_path, upstream.port, f'[store]\nurl = "{own_server.url(TEMPLATE)}"\n')
+        assert await lives.begin()
+        assert (await in_thread(lives.port, 1))[0] == 250
+        [(message_id,)] = own_server.execute("SELECT id FROM message", TEMPLATE)
+        await asyncio.to_thread(own_server.stop)
+        await asyncio.to_thread(assert_all_answered, lives.http_port, message_id)
+        assert (await in_thread(lives.port, 2))[0] == 250
+        await asyncio.to_thread(own_server.start)
+        await asyncio.to_thread(assert_all_answered, lives.http_port, message_id)
+        assert await lives.stop() == 0
+    [(hits,)] = own_server.execute("SELECT count(*) FROM hit", TEMPLATE)
+    assert hits == 2 * 2 * (2 + 2 * len(TARGETS))
+    assert own_server.execute("SELECT count(*) FROM message", TEMPLATE)[0][0] == 1
 
 
 def purge(database: Path, _: Path) -> None:

@@ -13,6 +13,7 @@ from relay.commands.findings import (
     check_listeners,
     check_ports,
     check_spool,
+    check_store,
     check_tracking,
     check_verdict,
 )
@@ -25,6 +26,7 @@ def make_settings(
     delivery: dict[str, Any] | None = None,
     data: Path | None = None,
     connect: dict[str, Any] | None = None,
+    store: dict[str, Any] | None = None,
     **tracking: bool,
 ) -> Settings:
     return Settings.model_validate(
@@ -38,6 +40,7 @@ def make_settings(
             "tracking": tracking,
             "connect": connect or {},
             "verdict": {"data": data},
+            "store": store or {},
         }
     )
 
@@ -179,3 +182,27 @@ async def test_lists_that_cannot_be_read_are_a_problem(tmp_path: Path) -> None:
 async def test_what_mail_programs_are_told(connect: dict[str, Any], told: str) -> None:
     (found,) = [each async for each in check_connect(make_settings(connect=connect))]
     assert f"{found.level} {found.text}".startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("sslmode", "told"),
+    [
+        ("disable", "crosses the network in clear"),
+        ("require", "any server is believed that speaks TLS"),
+        ("verify-ca", "any server of these authorities"),
+        ("verify-full", None),
+    ],
+)
+async def test_a_weak_way_to_the_store(sslmode: str, told: str | None) -> None:
+    url = f"postgresql://letterbell@nowhere.invalid/letterbell?sslmode={sslmode}"
+    found = [each async for each in check_store(make_settings(store={"url": url}))]
+    assert [each.level for each in found] == ["warning", "problem"][told is None :]
+    assert told is None or told in found[0].text
+    assert "there is no host 'nowhere.invalid'" in found[-1].text
+
+
+async def test_a_store_that_cannot_be() -> None:
+    url = "postgresql://letterbell@localhost/letterbell?sslmode=prefer"
+    [found] = [each async for each in check_store(make_settings(store={"url": url}))]
+    assert found.level == "problem"
+    assert "sslmode=prefer; it can be" in found.text
