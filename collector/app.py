@@ -14,6 +14,7 @@ from collector.consents import Consents
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
+from collector.logins import OURS, Logins
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages
@@ -57,12 +58,14 @@ def build_app(
     presence: Presence | None = None,
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
+    logins: Logins = OURS,
     alarms: Callable[[], Mapping[str, str]] = dict,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
     `presence` is the recorder's, and is told where the pages are used from. `keeping` and `ages`
     are what recipients are told of.
+    `logins` is what their own pages tell senders of passwords.
     `alarms` says what is wrong with the relay just now: what about, and the problem.
     """
     app = web.Application()
@@ -81,6 +84,7 @@ def build_app(
     app[keys.TRUSTED_PROXIES] = trusted_proxies
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies
+    app[keys.LOGINS] = logins
     app[keys.ALARMS] = alarms
     pages.setup(app)
     api.setup(app)

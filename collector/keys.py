@@ -8,6 +8,7 @@ from collector.client import Networks
 from collector.consents import Consents
 from collector.feed import Feed
 from collector.keeping import Keeping
+from collector.logins import Logins
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import Ages
@@ -28,6 +29,7 @@ STATS = web.AppKey("STATS", Stats)
 FEED = web.AppKey("FEED", Feed)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")
 PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
+LOGINS = web.AppKey("LOGINS", Logins)
 SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
 TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
 METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 
 from collector.app import build_runner
+from collector.logins import Logins
 from collector.signs import Signs, UnusableSigns, read_signs
 from relay.auth import Accounts, Auth, Authority
 from relay.certificate import read_certificate
@@ -90,6 +91,7 @@ async def serve(
                 show_client=settings.smtp.show_client,
                 keeping=settings.hits.parsed,
                 ages=settings.retention.parsed,
+                logins=logins(settings),
                 spool=spool,
                 signing=signing,
                 pace=pace(settings),
@@ -119,6 +121,12 @@ def pace(settings: Settings) -> Pace:
         lifetime=delivery.lifetime,
         delay=delivery.delay_notice,
     )
+
+
+def logins(settings: Settings) -> Logins:
+    """[auth] as senders' pages tell it."""
+    auth = settings.auth
+    return Logins(are_ours=auth.mode == "accounts", app_passwords_only=auth.app_passwords_only)
 
 
 def signing_keys(settings: Settings) -> list[SigningKey]:

@@ -18,6 +18,7 @@ from collector.consent import DEFAULT_MODE, Mode
 from collector.consents import Consents
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
+from collector.logins import OURS, Logins
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages, Retention
@@ -110,6 +111,7 @@ async def open_site(
     consent: Mode = DEFAULT_MODE,
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
+    logins: Logins = OURS,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
 
@@ -198,6 +200,7 @@ async def open_site(
         presence=presence,
         keeping=keeping,
         ages=ages,
+        logins=logins,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
         secure_cookies=public_url.startswith("https:"),

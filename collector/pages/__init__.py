@@ -2,8 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients` and
-`durations`, which are pure; in which language, `speech` knows, of those in `languages`.
+`messages`, `settings` (with `devices` and `account`), `live`; what they say is in `wording`,
+`marks`, `timeline`, `recipients` and `durations`, which are pure; in which language, `speech`
+knows, of those in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -13,7 +14,16 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import live, messages, notice, session, settings, speech
+from collector.pages import (
+    account,
+    devices,
+    live,
+    messages,
+    notice,
+    session,
+    settings,
+    speech,
+)
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
@@ -58,6 +68,16 @@ def routes() -> list[web.RouteDef]:
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
+        web.post("/settings/undo", _page(settings.submit_undo)),
+        web.post("/settings/consent", _page(settings.submit_consent)),
+        web.post("/settings/language", _page(settings.submit_language)),
+        web.post("/settings/devices", _page(devices.submit_device)),
+        web.post("/settings/devices/revoke", _page(devices.revoke_device)),
+        web.post("/settings/keys", _page(devices.submit_key)),
+        web.post("/settings/keys/revoke", _page(devices.revoke_key)),
+        web.post("/settings/password", _page(account.submit_password)),
+        web.post("/settings/sessions/end", _page(account.submit_end)),
+        web.get("/settings/{section:devices|keys|password}", _page(settings.show_section)),
         web.get("/live", _page(live.stream_list), allow_head=False),
         web.get(r"/live/{message_id:\d+}", _page(live.stream_message), allow_head=False),
         web.get(session.SIGN_IN, spoken(told(session.show_sign_in))),
