@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from collector.consent import Mode
+from collector.folding import DEFAULT_NOTIFY, Notify
 from collector.schema import sender, sender_address
 
 
@@ -22,8 +23,8 @@ class Sender:
     """A login and what it may do. In `addresses`, "*@example.com" allows a whole domain.
 
     With `per_recipient` each recipient of a tracked mail gets a copy of their own. `consent` says
-    whether recipients must agree; None: as the site has it. `language` is that of the pages (ISO
-    639); None: as the browser wants.
+    whether recipients must agree; None: as the site has it. `notify` says which hits ring the bell.
+    `language` is that of the pages (ISO 639); None: as the browser wants.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Sender:
     enabled: bool
     per_recipient: bool = False
     consent: Mode | None = None
+    notify: Notify = DEFAULT_NOTIFY
     language: str | None = None
 
 

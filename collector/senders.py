@@ -22,6 +22,7 @@ from collector.checks import Checks
 from collector.consent import Mode
 from collector.devices import Device, Devices, split_password
 from collector.errors import StoreConflict, StoreError
+from collector.folding import DEFAULT_NOTIFY, Notify
 from collector.memory import Rows
 from collector.origins import Choice, Toggle, drop_origins, note_choices, take_back
 from collector.passwords import PasswordsBusy
@@ -187,6 +188,7 @@ class Senders:
             "enabled": True,
             "created_at_ms": _now_ms(),
             "consent": consent,
+            "notify": DEFAULT_NOTIFY,
             **toggles,
         }
         try:
@@ -196,7 +198,14 @@ class Senders:
                 f"there is a sender {login!r} already; choose another login, or set its password"
             ) from None
         return Sender(
-            sender_id, login, allowed, enabled=True, consent=consent, language=None, **toggles
+            sender_id,
+            login,
+            allowed,
+            enabled=True,
+            consent=consent,
+            notify=DEFAULT_NOTIFY,
+            language=None,
+            **toggles,
         )
 
     async def set_password(self, sender_id: int, password: str) -> None:
@@ -274,6 +283,10 @@ class Senders:
     async def set_consent(self, sender_id: int, mode: Mode | None) -> None:
         """Whether recipients must agree; None: as the site has it. Raises SenderError."""
         await self._change(roster.change_sender, sender_id, {"consent": mode})
+
+    async def set_notify(self, sender_id: int, notify: Notify) -> None:
+        """Which believed hits the sender is notified of from now on. Raises SenderError."""
+        await self._change(roster.change_sender, sender_id, {"notify": notify})
 
     async def remove(self, sender_id: int) -> None:
         """Forgets the sender with its sessions, messages and hits. Raises SenderError."""

@@ -2,9 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `settings` (with `devices` and `account`), `live`; what they say is in `wording`,
-`marks`, `timeline`, `recipients` and `durations`, which are pure; in which language, `speech`
-knows, of those in `languages`.
+`messages`, `settings` (with `devices` and `account`), `bell`, `live`; what they say is in
+`wording`, `marks`, `timeline`, `recipients` and `durations`, which are pure; in which language,
+`speech` knows, of those in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from aiohttp import web
 
 from collector.pages import (
     account,
+    bell,
     devices,
     live,
     messages,
@@ -48,6 +49,7 @@ def setup(app: web.Application) -> None:
         lstrip_blocks=True,
     )
     app[ASSETS] = Assets(HERE / "static", STATIC)
+    environment.filters["badge"] = bell.say_badge
     environment.globals["asset"] = app[ASSETS].url
     environment.globals["navigation"] = NAVIGATION
     environment.filters["iso"] = _iso
@@ -78,6 +80,9 @@ def routes() -> list[web.RouteDef]:
         web.post("/settings/password", _page(account.submit_password)),
         web.post("/settings/sessions/end", _page(account.submit_end)),
         web.get("/settings/{section:devices|keys|password}", _page(settings.show_section)),
+        web.get("/bell", _page(bell.show_bell)),
+        web.post("/bell/read", _page(bell.submit_read)),
+        web.get("/live/bell", _page(live.stream_bell), allow_head=False),
         web.get("/live", _page(live.stream_list), allow_head=False),
         web.get(r"/live/{message_id:\d+}", _page(live.stream_message), allow_head=False),
         web.get(session.SIGN_IN, spoken(told(session.show_sign_in))),
