@@ -72,6 +72,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/settings", _page(settings.submit_settings)),
         web.post("/settings/undo", _page(settings.submit_undo)),
         web.post("/settings/consent", _page(settings.submit_consent)),
+        web.post("/settings/notify", _page(settings.submit_notify)),
         web.post("/settings/language", _page(settings.submit_language)),
         web.post("/settings/devices", _page(devices.submit_device)),
         web.post("/settings/devices/revoke", _page(devices.revoke_device)),

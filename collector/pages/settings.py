@@ -1,5 +1,5 @@
-"""A sender's own choices, on one page: what is tracked and why it is so, whose consent counts, in
-which language the pages speak.
+"""A sender's own choices, on one page: what is tracked and why it is so, whose consent counts, what
+rings the bell, in which language the pages speak.
 
 The page has more sections than this file: `devices` and `account` answer their forms.
 """
@@ -15,6 +15,7 @@ from collector.consent import MODES, Mode
 from collector.cookies import session_cookie
 from collector.devices import Device
 from collector.families import READERS
+from collector.folding import NOTIFY, Notify
 from collector.keys import CONSENTS, LOGINS, SENDERS, STORE
 from collector.origins import Origin, Toggle, find_origins
 from collector.pages.languages import NAMES
@@ -109,6 +110,15 @@ async def submit_consent(request: web.Request, sender: Sender) -> web.StreamResp
         raise web.HTTPBadRequest
     await request.app[SENDERS].set_consent(sender.id, None if mode == "site" else cast(Mode, mode))
     return saved("consent")
+
+
+async def submit_notify(request: web.Request, sender: Sender) -> web.StreamResponse:
+    """POST /settings/notify: which hits ring the bell, by `notify`."""
+    notify = (await read_form(request)).get("notify")
+    if notify not in NOTIFY:
+        raise web.HTTPBadRequest
+    await request.app[SENDERS].set_notify(sender.id, cast(Notify, notify))
+    return saved("notifications")
 
 
 async def submit_language(request: web.Request, sender: Sender) -> web.StreamResponse:

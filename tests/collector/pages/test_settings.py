@@ -65,6 +65,7 @@ async def test_one_senders_choice_is_not_anothers(site, ana, eve, signed_in) -> 
     await signed_in.post("/settings", {"attribution": "each"})
     await signed_in.post("/settings/consent", {"mode": "always"})
     await signed_in.post("/settings/language", {"language": "de"})
+    await signed_in.post("/settings/notify", {"notify": "all"})
     assert await site.senders.current(eve.id) == before
 
 
@@ -132,6 +133,14 @@ async def test_a_mode_of_consent_and_the_sites_again(site, ana, signed_in, mode:
     assert (await site.senders.current(ana.id)).consent is None
 
 
+@pytest.mark.parametrize("notify", ["off", "first", "all"])
+async def test_what_rings_the_bell(site, ana, signed_in, notify: str) -> None:
+    answer = await signed_in.post("/settings/notify", {"notify": notify})
+    assert answer.headers["Location"] == "/settings?saved=notifications#notifications"
+    assert (await site.senders.current(ana.id)).notify == notify
+    assert f'checked type="radio" name="notify" value="{notify}"' in await read(signed_in)
+
+
 async def test_the_language_holds_over_the_browsers(site, ana, signed_in) -> None:
     wants = {"Accept-Language": "fr"}
     assert '<html lang="fr">' in await (await signed_in.get("/", headers=wants)).text()
@@ -156,6 +165,7 @@ async def test_the_door_speaks_as_the_browser_wants(site, browser) -> None:
         ("/settings/consent", {"mode": "never"}),
         ("/settings/consent", {}),
         ("/settings/language", {"language": "xx"}),
+        ("/settings/notify", {"notify": "maybe"}),
     ],
 )
 async def test_what_no_form_of_ours_says_changes_nothing(
@@ -169,6 +179,7 @@ FORMS = (
     "/settings",
     "/settings/undo",
     "/settings/consent",
+    "/settings/notify",
     "/settings/language",
     "/settings/devices",
     "/settings/devices/revoke",
