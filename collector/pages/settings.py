@@ -15,7 +15,7 @@ from collector.consent import MODES, Mode
 from collector.cookies import session_cookie
 from collector.devices import Device
 from collector.families import READERS
-from collector.folding import NOTIFY, Notify
+from collector.folding import NOTIFY
 from collector.keys import CONSENTS, LOGINS, SENDERS, STORE
 from collector.origins import Origin, Toggle, find_origins
 from collector.pages.languages import NAMES
@@ -117,7 +117,7 @@ async def submit_notify(request: web.Request, sender: Sender) -> web.StreamRespo
     notify = (await read_form(request)).get("notify")
     if notify not in NOTIFY:
         raise web.HTTPBadRequest
-    await request.app[SENDERS].set_notify(sender.id, cast(Notify, notify))
+    await request.app[SENDERS].set_notify(sender.id, notify)
     return saved("notifications")
 
 

@@ -48,7 +48,12 @@ async def test_over_tls_cookies_are_secure_and_bound_to_the_host(site, ana, brow
     # A browser that is to forget it must be told so under the same rules.
     session._drop_cookie(Request, response, session.session_cookie(Request))
     cookie = response.cookies["__Host-letterbell_session"]
-    assert (cookie.value, cookie["max-age"], cookie["secure"], cookie["path"]) == ("", 0, True, "/")
+    assert (cookie.value, cookie["max-age"], cookie["secure"], cookie["path"]) == (
+        "",
+        "0",
+        True,
+        "/",
+    )
 
 
 async def test_signing_in_again_opens_a_new_session_and_ends_the_old(site, ana, browser) -> None:
