@@ -77,6 +77,23 @@ async def test_choices_are_saved_at_once(demo, open_page) -> None:
         await expect(page.get_by_label(label)).to_be_checked()
 
 
+async def test_what_is_not_saved_is_said(demo, open_page) -> None:
+    page = await open_page("/settings", quiet=False)  # the console tells of what failed
+    sticky, saved = page.get_by_label("Remember my last choice"), page.locator("#saved")
+    await sticky.click()
+    await expect(saved).to_have_text("Saved.")
+    await page.route("**/settings", lambda route: route.fulfill(status=503))
+    await sticky.click()
+    await expect(saved).to_contain_text("Not saved.")
+    await page.unroute("**/settings")
+    await page.route("**/settings", lambda route: route.abort())
+    await sticky.click()
+    await expect(saved).to_contain_text("Not saved.")
+    await page.unroute("**/settings")
+    await page.reload()
+    await sticky.set_checked(True)
+
+
 async def test_without_scripts_there_is_a_button(demo, open_page) -> None:
     page = await open_page("/settings", java_script_enabled=False)
     await page.get_by_label("Remember my last choice").click()
