@@ -118,7 +118,7 @@ async def submit_notify(request: web.Request, sender: Sender) -> web.StreamRespo
     if notify not in NOTIFY:
         raise web.HTTPBadRequest
     await request.app[SENDERS].set_notify(sender.id, notify)
-    return saved("notifications")
+    return saved("notify")
 
 
 async def submit_language(request: web.Request, sender: Sender) -> web.StreamResponse:

@@ -136,7 +136,7 @@ async def test_a_mode_of_consent_and_the_sites_again(site, ana, signed_in, mode:
 @pytest.mark.parametrize("notify", ["off", "first", "all"])
 async def test_what_rings_the_bell(site, ana, signed_in, notify: str) -> None:
     answer = await signed_in.post("/settings/notify", {"notify": notify})
-    assert answer.headers["Location"] == "/settings?saved=notifications#notifications"
+    assert answer.headers["Location"] == "/settings?saved=notify#notify"
     assert (await site.senders.current(ana.id)).notify == notify
     assert f'checked type="radio" name="notify" value="{notify}"' in await read(signed_in)
 
