@@ -14,6 +14,7 @@ from collector.consents import Consents
 from collector.enrolment import BY_ADMINS, Enrolment
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
+from collector.logins import OURS, Logins
 from collector.notifications import Notifications
 from collector.presence import Presence
 from collector.recorder import Recorder
@@ -62,6 +63,7 @@ def build_app(
     retention: Retention | None = None,
     servers: Servers = UNSAID,
     sign_profile: Callable[[bytes], bytes] = bytes,
+    logins: Logins = OURS,
     alarms: Callable[[], Mapping[str, str]] = dict,
     queue: MailQueue | None = None,
     enrolment: Enrolment = BY_ADMINS,
@@ -71,8 +73,9 @@ def build_app(
     `presence` is the recorder's, and is told where the pages are used from. `retention` and what
     the recorder keeps are what recipients are told of; `servers` is what mail programs are told to
     connect to. `sign_profile` puts the site's signature on a profile for Apple's devices; it may
-    block. `alarms` says what is wrong with the relay just now: what about, and the problem; `queue`
-    is its mail that waits, if there is any. `enrolment` is how senders come about.
+    block. `logins` is what their own pages tell senders of passwords, `enrolment` how senders come
+    about. `alarms` says what is wrong with the relay just now: what about, and the problem; `queue`
+    is its mail that waits, if there is any.
     """
     app = web.Application()
     app[keys.STORE] = store
@@ -92,6 +95,7 @@ def build_app(
     app[keys.TRUSTED_PROXIES] = trusted_proxies
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies
+    app[keys.LOGINS] = logins
     app[keys.ALARMS] = alarms
     app[keys.QUEUE] = queue or NoQueue()
     app[keys.ENROLMENT] = enrolment

@@ -15,6 +15,9 @@ from socket import AF_INET, inet_pton
 Address = IPv4Address | IPv6Address
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
+# Bits of an IPv6 address that tell customers apart; the rest is each one's own to vary.
+NEIGHBOURHOOD = 64
+
 # RFC 7239 section 4: for=192.0.2.60, for="[2001:db8::1]:4711", in any case, among other pairs.
 _FORWARDED_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("[^"]*"|[^\s;"]*)', re.IGNORECASE)
 _PORT = re.compile(r":\d{1,5}$")
@@ -81,6 +84,20 @@ def read_address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def address_key(address: str) -> str:
+    """What an address counts as: itself, or of IPv6 its /64 network, which is one customer's."""
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return address
+    if read.version == 4:
+        return address
+    if read.ipv4_mapped:
+        return str(read.ipv4_mapped)
+    network = int(read) >> (128 - NEIGHBOURHOOD) << (128 - NEIGHBOURHOOD)
+    return str(IPv6Network((network, NEIGHBOURHOOD)))
 
 
 # A site's proxies are few, and ask again and again.

@@ -22,6 +22,7 @@ from collector.schema import (
     sender,
     sender_address,
     session,
+    toggle_origin,
 )
 from collector.store import Store
 
@@ -45,6 +46,7 @@ async def _accounts(store: Store, person: Person) -> AsyncIterator[Item]:
             "sticky": row.sticky,
             "per_recipient": row.per_recipient,
             "consent": row.consent,
+            "language": row.language,
             "notify": row.notify,
             "admin": row.is_admin,
             "has_password": row.password_hash is not None,
@@ -66,8 +68,23 @@ async def _accounts(store: Store, person: Person) -> AsyncIterator[Item]:
                 }
                 for each in await store.read(_API_KEYS, own)
             ],
+            "toggles_set_by": [
+                {
+                    "toggle": each.toggle,
+                    "said_by": each.said_by,
+                    "mail": None if each.message_id is None else f"{each.message_id:x}",
+                    "at": moment(each.at_ms),
+                }
+                for each in await store.read(_ORIGINS, own)
+            ],
             "sessions": [
-                {"expires": moment(each.expires_at_ms)} for each in await store.read(_SESSIONS, own)
+                {
+                    "expires": moment(each.expires_at_ms),
+                    "created": moment(each.created_at_ms),
+                    "last_used": moment(each.last_used_at_ms),
+                    "browser": each.browser,
+                }
+                for each in await store.read(_SESSIONS, own)
             ],
         }
 
@@ -251,3 +268,4 @@ _ADDRESSES = (
 _API_KEYS = select(api_key).where(api_key.c.sender_id == _OF_SENDER).order_by(api_key.c.id)
 _DEVICES = select(device).where(device.c.sender_id == _OF_SENDER).order_by(device.c.id)
 _SESSIONS = select(session).where(session.c.sender_id == _OF_SENDER)
+_ORIGINS = select(toggle_origin).where(toggle_origin.c.sender_id == _OF_SENDER)

@@ -8,6 +8,7 @@ from collector.client import Networks
 from collector.consents import Consents
 from collector.enrolment import Enrolment
 from collector.feed import Feed
+from collector.logins import Logins
 from collector.notifications import Notifications
 from collector.presence import Presence
 from collector.recorder import Recorder
@@ -33,6 +34,7 @@ READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")
 PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
 SERVERS = web.AppKey("SERVERS", Servers)
 SIGN_PROFILE: web.AppKey[Callable[[bytes], bytes]] = web.AppKey("SIGN_PROFILE")
+LOGINS = web.AppKey("LOGINS", Logins)
 SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)
 TRUSTED_PROXIES: web.AppKey[Networks] = web.AppKey("TRUSTED_PROXIES")
 METRICS_FROM: web.AppKey[Networks] = web.AppKey("METRICS_FROM")

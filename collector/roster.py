@@ -1,4 +1,4 @@
-"""The rows of senders and sessions: the statements behind senders.py, each within a transaction.
+"""The rows of senders: the statements behind senders.py, each within a transaction.
 
 Functions that change take the writer's connection; those that find give a query and read its rows.
 """
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from collector.consent import Mode
 from collector.folding import DEFAULT_NOTIFY, Notify
-from collector.schema import sender, sender_address, session
+from collector.schema import sender, sender_address
 
 
 class SenderError(Exception):
@@ -24,7 +24,8 @@ class Sender:
 
     With `per_recipient` each recipient of a tracked mail gets a copy of their own. `consent` says
     whether recipients must agree; None: as the site has it. `notify` says which hits ring the bell.
-    An admin looks after the others.
+    `language` is that of the pages (ISO 639); None: as the browser wants. An admin looks after the
+    others.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Sender:
     consent: Mode | None = None
     notify: Notify = DEFAULT_NOTIFY
     is_admin: bool = False
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +99,6 @@ def delete_sender(connection: Connection, sender_id: int) -> None:
     """Takes the sender's addresses, sessions, messages and hits along. Raises SenderError."""
     gone = connection.execute(delete(sender).where(sender.c.id == sender_id))
     _expect_one(gone.rowcount, sender_id)
-
-
-def insert_session(
-    connection: Connection, *, token_hash: bytes, sender_id: int, now_ms: int, expires_at_ms: int
-) -> None:
-    """Sweeps the sessions that are over, too. Raises IntegrityError when the sender is gone."""
-    connection.execute(delete(session).where(session.c.expires_at_ms <= now_ms))
-    row = {"token_hash": token_hash, "sender_id": sender_id, "expires_at_ms": expires_at_ms}
-    connection.execute(insert(session), row)
-
-
-def find_session(token_hash: bytes, now_ms: int) -> Select[Any]:
-    """The query for the sender of a session that is not over."""
-    current = session.c.token_hash == token_hash, session.c.expires_at_ms > now_ms
-    return select(session.c.sender_id).where(*current)
-
-
-def delete_session(connection: Connection, token_hash: bytes) -> None:
-    connection.execute(delete(session).where(session.c.token_hash == token_hash))
-
-
-def delete_sessions(connection: Connection, sender_id: int) -> None:
-    connection.execute(delete(session).where(session.c.sender_id == sender_id))
 
 
 def _account(row: Row[Any], addresses: Iterable[str]) -> Account:

@@ -79,6 +79,7 @@ sender = Table(
     # Whether each recipient gets a copy of their own, so that hits tell who.
     Column("per_recipient", Boolean, nullable=False, server_default=false()),
     Column("consent", Word(MODES)),  # whether recipients must agree; none: as the site has it
+    Column("language", Text),  # of the pages, ISO 639; none: as the browser wants
     # Which believed hits they are notified of: the first ones, unless they wish otherwise.
     Column("notify", Word(NOTIFY), nullable=False, server_default="1"),
     # Whether it may look after the other senders, on a page of its own.
@@ -136,6 +137,9 @@ session = Table(
     Column("token_hash", LargeBinary, primary_key=True),
     Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger),  # none: of before it was noted
+    Column("last_used_at_ms", BigInteger),  # to the hour
+    Column("browser", Text, nullable=False, server_default=""),  # its family (families.py)
     Index(None, "sender_id"),  # all of a sender's, when a password changes or the sender goes
     Index(None, "expires_at_ms"),  # the expired ones, to sweep
 )
@@ -184,6 +188,22 @@ message = Table(
     # The first words of its text, as lists show them: at most 140 characters.
     Column("snippet", Text, nullable=False, server_default=""),
     Index(None, "sender_id", "id"),  # a sender's list, newest first
+)
+
+TOGGLES = ("opens", "clicks")
+
+# Which mail has set a toggle, where its own choice stuck (sticky). No row: it was set by hand.
+toggle_origin = Table(
+    "toggle_origin",
+    metadata,
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("toggle", Word(TOGGLES), nullable=False),
+    # Its id alone, so that nothing of an erased one is left; none: it is not in the store.
+    Column("message_id", ForeignKey("message.id", ondelete="SET NULL")),
+    Column("said_by", Text, nullable=False),  # the header's name, or the control address
+    Column("at_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("sender_id", "toggle"),
+    Index(None, "message_id"),  # those of a mail that is erased
 )
 
 # User agents or their families (families.py), each kept once.

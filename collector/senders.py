@@ -5,13 +5,11 @@ seconds, so what the command line changes shows soon; what is changed here shows
 the store is away, a sender who is known stays known, so mail goes on.
 """
 
-import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import TypeVar
 
 import structlog
@@ -26,8 +24,10 @@ from collector.devices import Device, Devices, split_password
 from collector.errors import StoreConflict, StoreError
 from collector.folding import DEFAULT_NOTIFY, Notify
 from collector.memory import Rows
+from collector.origins import Choice, Toggle, drop_origins, note_choices, take_back
 from collector.passwords import PasswordsBusy
 from collector.roster import Account, Sender, SenderError
+from collector.sessions import Sessions, delete_sessions
 from collector.store import Store, storable
 
 __all__ = ["MAX_LOGIN", "Sender", "SenderError", "Senders", "SignedIn", "login_key"]
@@ -57,6 +57,7 @@ class Senders:
         self._accounts: Rows[int | str, Account] = Rows(self._read)
         self.devices = Devices(store, self._checks)
         self.api_keys = ApiKeys(store)
+        self.sessions = Sessions(store)
 
     def close(self) -> None:
         """Lets the hashing threads go."""
@@ -203,6 +204,7 @@ class Senders:
             enabled=True,
             consent=consent,
             notify=DEFAULT_NOTIFY,
+            language=None,
             **toggles,
         )
 
@@ -212,7 +214,7 @@ class Senders:
 
         def replace_password(connection: Connection) -> None:
             roster.change_sender(connection, sender_id, {"password_hash": password_hash})
-            roster.delete_sessions(connection, sender_id)
+            delete_sessions(connection, sender_id)
 
         await self._change(replace_password)
 
@@ -246,12 +248,41 @@ class Senders:
         }
         values = {name: value for name, value in given.items() if value is not None}
 
-        def set_toggles(connection: Connection) -> Account:
+        def set_toggles(connection: Connection) -> Sender:
+            before = _read_one(connection, sender_id)
             roster.change_sender(connection, sender_id, values)
-            query = roster.find_senders(id=sender_id)
-            return roster.read_accounts(connection.execute(query).all())[0]
+            after = _read_one(connection, sender_id)
+            drop_origins(connection, sender_id, _changed(before, after))
+            return after
 
-        return (await self._change(set_toggles)).sender
+        return await self._change(set_toggles)
+
+    async def stick(self, sender_id: int, choices: Sequence[Choice], *, message_id: int) -> None:
+        """What a message said of itself is the sender's toggles from now on, and where they come
+        from. Raises SenderError.
+        """
+
+        def set_and_note(connection: Connection) -> None:
+            before = _read_one(connection, sender_id)
+            news = [each for each in choices if getattr(before, each.toggle) is not each.on]
+            roster.change_sender(connection, sender_id, {each.toggle: each.on for each in news})
+            note_choices(connection, sender_id, news, message_id=message_id, now_ms=_now_ms())
+
+        await self._change(set_and_note)
+
+    async def unstick(self, sender_id: int, toggle: Toggle) -> None:
+        """The toggle is again as it was before a message set it, if one did. Raises SenderError."""
+
+        def set_back(connection: Connection) -> None:
+            before = take_back(connection, sender_id, toggle)
+            if before is not None:
+                roster.change_sender(connection, sender_id, {toggle: before})
+
+        await self._change(set_back)
+
+    async def set_language(self, sender_id: int, code: str | None) -> None:
+        """That of the pages (ISO 639); None: as the browser wants. Raises SenderError."""
+        await self._change(roster.change_sender, sender_id, {"language": code})
 
     async def set_consent(self, sender_id: int, mode: Mode | None) -> None:
         """Whether recipients must agree; None: as the site has it. Raises SenderError."""
@@ -265,31 +296,19 @@ class Senders:
         """Forgets the sender with its sessions, messages and hits. Raises SenderError."""
         await self._change(roster.delete_sender, sender_id)
 
-    async def open_session(self, sender_id: int, ttl: float) -> str:
-        """A new session of `ttl` seconds; its token, of which only a hash is kept."""
-        token = secrets.token_urlsafe(32)
-        now_ms = _now_ms()
-        insert = partial(
-            roster.insert_session,
-            token_hash=_token_hash(token),
-            sender_id=sender_id,
-            now_ms=now_ms,
-            expires_at_ms=now_ms + int(ttl * 1000),
-        )
-        try:
-            await self._store.write(insert)
-        except StoreConflict:
-            raise SenderError(f"there is no sender {sender_id}") from None
-        return token
+    async def open_session(self, sender_id: int, ttl: float, agent: str = "") -> str:
+        """A new session of `ttl` seconds in the browser that says it is `agent`; its token, of
+        which only a hash is kept."""
+        return await self.sessions.open(sender_id, ttl, agent)
 
     async def session(self, token: str) -> Sender | None:
         """Whose session this is; None when it is over, unknown, or its sender disabled."""
-        rows = await self._store.read(roster.find_session(_token_hash(token), _now_ms()))
-        return await self.current(rows[0].sender_id) if rows else None
+        sender_id = await self.sessions.owner(token)
+        return None if sender_id is None else await self.current(sender_id)
 
     async def close_session(self, token: str) -> None:
         """Ends a session; nothing happens if there is none."""
-        await self._store.write(partial(roster.delete_session, token_hash=_token_hash(token)))
+        await self.sessions.close(token)
 
     async def _read(self, key: int | str) -> Account | None:
         column = "id" if isinstance(key, int) else "login_key"
@@ -346,8 +365,17 @@ def _checked_addresses(addresses: Iterable[str]) -> tuple[str, ...]:
         raise SenderError(str(error)) from None
 
 
-def _token_hash(token: str) -> bytes:
-    return blake2b(token.encode("utf-8", "replace"), digest_size=32).digest()
+def _read_one(connection: Connection, sender_id: int) -> Sender:
+    """Raises SenderError when there is none with this id."""
+    rows = connection.execute(roster.find_senders(id=sender_id)).all()
+    if not rows:
+        raise SenderError(f"there is no sender {sender_id}; it may have been removed meanwhile")
+    return roster.read_accounts(rows)[0].sender
+
+
+def _changed(before: Sender, after: Sender) -> list[Toggle]:
+    toggles: tuple[Toggle, ...] = ("opens", "clicks")
+    return [toggle for toggle in toggles if getattr(before, toggle) is not getattr(after, toggle)]
 
 
 def _now_ms() -> int:

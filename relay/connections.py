@@ -8,29 +8,12 @@ leaves recording and delivery whole.
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from ipaddress import IPv6Network, ip_address
 from typing import Any, Protocol, TypeVar
 
+from collector.client import address_key
 from relay import metrics
 
 T = TypeVar("T")
-
-# Bits of an IPv6 address that tell customers apart; the rest is each one's own to vary.
-NEIGHBOURHOOD = 64
-
-
-def address_key(address: str) -> str:
-    """What an address counts as: itself, or of IPv6 its /64 network, which is one customer's."""
-    try:
-        read = ip_address(address)
-    except ValueError:
-        return address
-    if read.version == 4:
-        return address
-    if read.ipv4_mapped:
-        return str(read.ipv4_mapped)
-    network = int(read) >> (128 - NEIGHBOURHOOD) << (128 - NEIGHBOURHOOD)
-    return str(IPv6Network((network, NEIGHBOURHOOD)))
 
 
 class Connection(Protocol):

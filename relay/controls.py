@@ -74,7 +74,7 @@ def of_recipient(address: bytes, domain: bytes) -> Wishes | None:
     if wishes is None:
         words = ", ".join(NAMES).encode()
         raise Refusal(550, b"5.1.1 At %b there are only %b" % (domain, words))
-    return wishes
+    return wishes.said_by(address.lower().decode("latin-1"))
 
 
 def of_login(login: str) -> tuple[str, Wishes]:
@@ -103,13 +103,20 @@ def read(
     for field in fields:
         reader = HEADERS.get(field.name)
         if reader:
-            wishes &= reader(" ".join(field.value.decode("utf-8", "replace").split()))
+            said = reader(" ".join(field.value.decode("utf-8", "replace").split()))
+            wishes &= said.said_by(_written(content, field))
             spans.append((field.start, field.end))
         elif field.name in DESTINATIONS:
             named, found = _of_destinations(content, field, domain) if domain else (Wishes(), [])
             wishes &= named
             spans += [(field.start, field.end)] if field.name in HIDDEN else found
     return wishes, _without(content, spans) if spans else content
+
+
+def _written(content: bytes, field: Field) -> str:
+    """The header's name as the mail spells it."""
+    written = content[field.start : field.start + len(field.name)]
+    return (written if written.lower() == field.name else field.name).decode("latin-1")
 
 
 def _of_destinations(

@@ -45,20 +45,30 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """True: track; False: do not; None: as the sender has set it."""
+    """True: track; False: do not; None: as the sender has set it.
+
+    The header or control address that said so is told along, and is no part of the wish.
+    """
 
     opens: bool | None = None
     clicks: bool | None = None
+    opens_by: str = field(default="", compare=False)
+    clicks_by: str = field(default="", compare=False)
+
+    def said_by(self, name: str) -> "Wishes":
+        """The same, said by this header or control address."""
+        return Wishes(self.opens, self.clicks, name, name)
 
     def __and__(self, other: "Wishes") -> "Wishes":
-        """Both wishes together: the more restrictive of each."""
-        return Wishes(_stricter(self.opens, other.opens), _stricter(self.clicks, other.clicks))
+        """Both wishes together: the more restrictive of each, and the first of two alike."""
+        opens = self if _holds(self.opens, other.opens) else other
+        clicks = self if _holds(self.clicks, other.clicks) else other
+        return Wishes(opens.opens, clicks.clicks, opens.opens_by, clicks.clicks_by)
 
 
-def _stricter(one: bool | None, other: bool | None) -> bool | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one and other
+def _holds(one: bool | None, other: bool | None) -> bool:
+    """Whether the one beats the other, or is like it."""
+    return other is None or one is False or (one is True and other is True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from collector.client import read_address
 from collector.consents import Consents
 from collector.errors import StoreError, StoreUnavailable
 from collector.feed import Feed
+from collector.origins import Choice, Toggle
 from collector.presence import Presence
 from collector.senders import Sender, SenderError, Senders
 from collector.tokens import mint_message_id
@@ -115,7 +116,6 @@ class Pipeline:
                 self._presence.note(sender.id, read_address(envelope.client.peer), "submission")
             content = envelope.content.with_head(head)
             planned = plan(envelope, sender, wishes)
-            await self._remember(sender, planned.remember)
             if planned.reason is None:
                 planned = await self._heed(planned, sender, envelope)
             return await self._deliver(envelope, fields, content, planned)
@@ -128,6 +128,7 @@ class Pipeline:
         prepared = await self._prepare(
             envelope, fields, content, planned, message_id, resigned=bool(keys)
         )
+        await self._remember(envelope.sender, planned.remember, message_id)
         contents = [
             await self._signing.sign(each, keys, came=envelope.content, message_id=message_id)
             for _, each in prepared.copies
@@ -259,12 +260,17 @@ class Pipeline:
             raise Refusal(550, b"5.7.1 This login was removed, revoked or disabled")
         return current
 
-    async def _remember(self, sender: Sender, wishes: Wishes) -> None:
+    async def _remember(self, sender: Sender, wishes: Wishes, message_id: int) -> None:
         """Sticky: what this message said is the sender's setting from now on."""
-        if wishes == Wishes():
+        said: tuple[tuple[Toggle, bool | None, str], ...] = (
+            ("opens", wishes.opens, wishes.opens_by),
+            ("clicks", wishes.clicks, wishes.clicks_by),
+        )
+        choices = [Choice(toggle, on, by) for toggle, on, by in said if on is not None]
+        if not choices:
             return
         try:
-            await self._senders.set_tracking(sender.id, opens=wishes.opens, clicks=wishes.clicks)
+            await self._senders.stick(sender.id, choices, message_id=message_id)
         except (StoreError, SenderError) as error:
             log.warning("wishes not remembered", sender=sender.id, reason=str(error))
 

@@ -87,9 +87,10 @@ def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
     )
     remember = Wishes()
     if sender.sticky:
-        remember = Wishes(
-            _to_remember(sender.opens, own.opens, wishes.opens),
-            _to_remember(sender.clicks, own.clicks, wishes.clicks),
+        remember = replace(
+            own,
+            opens=_to_remember(sender.opens, own.opens, wishes.opens),
+            clicks=_to_remember(sender.clicks, own.clicks, wishes.clicks),
         )
     if reason is not None or not sender.per_recipient:
         return Plan(copies=(copy,), remember=remember)

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from collector.app import build_runner
 from collector.enrolment import Enrolment
+from collector.logins import Logins
 from collector.signs import Signs, UnusableSigns, read_signs
 from relay.auth import Accounts, Auth, Authority
 from relay.certificate import read_certificate
@@ -96,6 +97,7 @@ async def serve(
                 enrolment=enrolment(settings),
                 servers=settings.servers,
                 sign_profile=_sign_profile(settings.smtp),
+                logins=logins(settings),
                 spool=spool,
                 signing=signing,
                 pace=pace(settings),
@@ -136,6 +138,12 @@ def enrolment(settings: Settings) -> Enrolment:
         clicks=tracking.clicks,
         per_recipient=tracking.per_recipient,
     )
+
+
+def logins(settings: Settings) -> Logins:
+    """[auth] as senders' pages tell it."""
+    auth = settings.auth
+    return Logins(are_ours=auth.mode == "accounts", app_passwords_only=auth.app_passwords_only)
 
 
 def signing_keys(settings: Settings) -> list[SigningKey]:

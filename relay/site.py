@@ -19,6 +19,7 @@ from collector.consents import Consents
 from collector.enrolment import BY_ADMINS, Enrolment
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
+from collector.logins import OURS, Logins
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages, Retention
@@ -123,6 +124,7 @@ async def open_site(
     enrolment: Enrolment = BY_ADMINS,
     servers: Servers = UNSAID,
     sign_profile: Callable[[bytes], bytes] = bytes,
+    logins: Logins = OURS,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
 
@@ -213,6 +215,7 @@ async def open_site(
         retention=retention,
         servers=servers,
         sign_profile=sign_profile,
+        logins=logins,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
         queue=queue,

@@ -2,9 +2,10 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`mails`, `messages`, `overview`, `connect`, `settings`, `bell`, `admin`, `live`; what they say is in
-`wording`, `marks`, `timeline`, `recipients`, `narrowing`, `figures`, `durations` and `snippets`,
-which are pure; in which language, `speech` knows, of those in `languages`.
+`mails`, `messages`, `overview`, `connect`, `settings` (with `devices` and `account`), `bell`,
+`admin`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients`, `narrowing`,
+`figures`, `durations` and `snippets`, which are pure; in which language, `speech` knows, of those
+in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -15,9 +16,11 @@ import jinja2
 from aiohttp import web
 
 from collector.pages import (
+    account,
     admin,
     bell,
     connect,
+    devices,
     live,
     mails,
     messages,
@@ -86,6 +89,17 @@ def routes() -> list[web.RouteDef]:
         web.get("/.well-known/autoconfig/mail/config-v1.1.xml", connect.send_autoconfig),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
+        web.post("/settings/undo", _page(settings.submit_undo)),
+        web.post("/settings/consent", _page(settings.submit_consent)),
+        web.post("/settings/notify", _page(settings.submit_notify)),
+        web.post("/settings/language", _page(settings.submit_language)),
+        web.post("/settings/devices", _page(devices.submit_device)),
+        web.post("/settings/devices/revoke", _page(devices.revoke_device)),
+        web.post("/settings/keys", _page(devices.submit_key)),
+        web.post("/settings/keys/revoke", _page(devices.revoke_key)),
+        web.post("/settings/password", _page(account.submit_password)),
+        web.post("/settings/sessions/end", _page(account.submit_end)),
+        web.get("/settings/{section:devices|keys|password}", _page(settings.show_section)),
         web.get("/bell", _page(bell.show_bell)),
         web.post("/bell/read", _page(bell.submit_read)),
         web.get("/live/bell", _page(live.stream_bell), allow_head=False),

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from collector.pages.speech import say
+
 FIELD = "form_token"
 
 
@@ -18,7 +20,7 @@ class ForeignForm(web.HTTPForbidden):
     """A POST that did not come from a page of ours, or from one that is too old."""
 
     def __init__(self) -> None:
-        super().__init__(text="This page is too old: go back, reload it and try again.\n")
+        super().__init__(text=say("This page is too old: go back, reload it and try again.") + "\n")
 
 
 def token(secret: str) -> str:

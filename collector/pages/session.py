@@ -6,35 +6,39 @@ to the browser that asked for it.
 """
 
 import math
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from collector.attempts import Attempts
 from collector.cookies import session_cookie, visit_cookie
+from collector.errors import StoreUnavailable
 from collector.keys import PRESENCE, SECURE_COOKIES, SENDERS
-from collector.pages import forms
+from collector.pages import forms, speech
 from collector.pages.outage import Handler
 from collector.pages.rendering import render, see_other
+from collector.pages.speech import say, say_number
 from collector.passwords import PasswordsBusy
-from collector.senders import Sender, login_key
-from collector.throttle import Throttle
+from collector.senders import Sender
 from collector.tracking import find_client
 
 SESSION_SECONDS = 14 * 86_400
 VISIT_SECONDS = 3_600
 SIGN_IN = "/sign-in"
 
-BY_LOGIN = web.AppKey("BY_LOGIN", Throttle)
-BY_ADDRESS = web.AppKey("BY_ADDRESS", Throttle)
+ATTEMPTS = web.AppKey("ATTEMPTS", Attempts)
+# A path of this site and nothing that a browser might read as another's: it takes "\\" for "/", and
+# passes over tabs and line ends.
+_OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
 
 SenderHandler = Callable[[web.Request, Sender], Awaitable[web.StreamResponse]]
 
 
 def setup(app: web.Application) -> None:
     """Gives the application its memory of failed sign-ins."""
-    app[BY_LOGIN] = Throttle(free=5)
-    app[BY_ADDRESS] = Throttle(free=20)
+    app[ATTEMPTS] = Attempts()
 
 
 def for_sender(handler: SenderHandler) -> Handler:
@@ -44,6 +48,7 @@ def for_sender(handler: SenderHandler) -> Handler:
         sender = await who(request)
         if sender is None:
             return _ask_to_sign_in(request)
+        speech.use(request, sender.language)
         presence = request.app[PRESENCE]
         presence.note(sender.id, find_client(request), "page")
         presence.note_session(request.cookies[session_cookie(request)], sender.id)
@@ -71,7 +76,8 @@ async def read_form(request: web.Request) -> dict[str, str]:
 async def sign_in(request: web.Request, response: web.StreamResponse, sender_id: int) -> None:
     """Opens a session and hands its cookie to `response`; one that the browser had is closed."""
     await _close(request)
-    token = await request.app[SENDERS].open_session(sender_id, SESSION_SECONDS)
+    agent = request.headers.get("User-Agent", "")
+    token = await request.app[SENDERS].open_session(sender_id, SESSION_SECONDS, agent)
     _set_cookie(request, response, session_cookie(request), token, SESSION_SECONDS)
 
 
@@ -87,50 +93,75 @@ async def submit_sign_in(request: web.Request) -> web.StreamResponse:
     try:
         fields = await forms.read_form(request, request.cookies.get(visit_cookie(request)))
     except forms.ForeignForm:
-        problem = "This page was open for too long. Please try again."
+        problem = say("This page was open for too long. Please try again.")
         return await _sign_in_page(request, status=403, problem=problem)
     login, password = fields.get("login", "").strip(), fields.get("password", "")
-    address = str(find_client(request))
-    by_login, by_address = request.app[BY_LOGIN], request.app[BY_ADDRESS]
-    pair = (login_key(login), address)
-    if wait := max(by_login.wait(pair), by_address.wait(address)):
-        return await _throttled(request, login, wait)
-    # Counted before the check, so that many tries at once gain nothing.
-    by_login.fail(pair)
-    by_address.fail(address)
     try:
-        sender = await request.app[SENDERS].authenticate(login, password)
+        sender = await check_password(request, login, password)
+    except TooManyTries as tries:
+        response = await _sign_in_page(request, status=429, login=login, problem=str(tries))
+        response.headers["Retry-After"] = str(tries.seconds)
+        return response
     except PasswordsBusy:
-        by_login.excuse(pair)
-        by_address.excuse(address)
-        problem = "Too many people are signing in just now. Please try again in a moment."
+        problem = say("Too many people are signing in just now. Please try again in a moment.")
         return await _sign_in_page(request, status=503, login=login, problem=problem)
     if sender is None:
-        problem = "That login and password do not match. They are the ones your mail client uses."
+        problem = say(
+            "That login and password do not match. They are the ones your mail client uses."
+        )
         return await _sign_in_page(request, status=403, login=login, problem=problem)
-    by_login.forgive(pair)
-    by_address.forgive(address)
     response = see_other(_next_page(request))
     await sign_in(request, response, sender.id)
-    response.del_cookie(visit_cookie(request), path="/")
+    _drop_cookie(request, response, visit_cookie(request))
     return response
+
+
+async def check_password(request: web.Request, login: str, password: str) -> Sender | None:
+    """The sender whose login and password these are. Who guesses waits, as at the relay.
+
+    Raises TooManyTries, PasswordsBusy.
+    """
+    attempts, peer = request.app[ATTEMPTS], str(find_client(request))
+    if wait := attempts.wait(peer, login):
+        raise TooManyTries(math.ceil(wait))
+    # Counted before the check, so that many tries at once gain nothing.
+    attempts.fail(peer, login)
+    try:
+        sender = await request.app[SENDERS].authenticate(login, password)
+    except (PasswordsBusy, StoreUnavailable):
+        attempts.excuse(peer, login)
+        raise
+    if sender is not None:
+        attempts.excuse(peer, login)
+        attempts.succeed(peer, login)
+    return sender
+
+
+class TooManyTries(Exception):  # noqa: N818 - named for what happened
+    """A password that was not looked at, since others were wrong; `seconds` until one will be."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(
+            say_number(
+                "Too many failed tries. Wait %(number)s second, then try again.",
+                "Too many failed tries. Wait %(number)s seconds, then try again.",
+                seconds,
+            )
+        )
 
 
 async def submit_sign_out(request: web.Request, sender: Sender) -> web.StreamResponse:
     """POST /sign-out"""
     await read_form(request)
+    return await sign_out(request)
+
+
+async def sign_out(request: web.Request) -> web.StreamResponse:
+    """Ends the browser's session and shows it the door."""
     await _close(request)
     response = see_other(SIGN_IN)
-    response.del_cookie(session_cookie(request), path="/")
-    return response
-
-
-async def _throttled(request: web.Request, login: str, wait: float) -> web.Response:
-    seconds = math.ceil(wait)
-    unit = "second" if seconds == 1 else "seconds"
-    problem = f"Too many failed tries. Wait {seconds} {unit}, then try again."
-    response = await _sign_in_page(request, status=429, login=login, problem=problem)
-    response.headers["Retry-After"] = str(seconds)
+    _drop_cookie(request, response, session_cookie(request))
     return response
 
 
@@ -159,7 +190,9 @@ async def _close(request: web.Request) -> None:
 
 def _ask_to_sign_in(request: web.Request) -> web.Response:
     if request.method != "GET" or "HX-Request" in request.headers:
-        return web.Response(status=401, text="Signed out: open the page again to sign in.\n")
+        return web.Response(
+            status=401, text=say("Signed out: open the page again to sign in.") + "\n"
+        )
     if request.path == "/":
         return see_other(SIGN_IN)
     return see_other(str(request.rel_url.with_path(SIGN_IN).with_query(next=request.path_qs)))
@@ -168,7 +201,7 @@ def _ask_to_sign_in(request: web.Request) -> web.Response:
 def _next_page(request: web.Request) -> str:
     """Where to go after signing in: a path of this site, never another site."""
     path = request.query.get("next", "/")
-    return path if path.startswith("/") and path[1:2] not in {"/", "\\"} else "/"
+    return path if _OWN_PATH.fullmatch(path) else "/"
 
 
 def _set_cookie(
@@ -183,3 +216,8 @@ def _set_cookie(
         samesite="Lax",
         secure=request.app[SECURE_COOKIES],
     )
+
+
+def _drop_cookie(request: web.Request, response: web.StreamResponse, name: str) -> None:
+    # As it was set, or a browser holds on to one whose name begins with __Host-.
+    _set_cookie(request, response, name, "", 0)

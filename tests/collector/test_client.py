@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.client import client_address, read_networks, truncate, within
+from collector.client import address_key, client_address, read_networks, truncate, within
 
 TRUSTED = read_networks(("10.0.0.0/8", "::1"))
 
@@ -96,3 +96,20 @@ def test_of_an_address_only_its_network_is_kept(address: str | None, kept: str |
 def test_a_bad_network_is_named() -> None:
     with pytest.raises(ValueError, match=r"10\.0\.0\.1/8"):
         read_networks(["10.0.0.1/8"])
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("/run/socket", "/run/socket"),
+    ],
+)
+def test_what_an_address_counts_as(address: str, key: str) -> None:
+    assert address_key(address) == key

@@ -99,7 +99,8 @@ OLD_ROWS = """
 
 # What later schemas add to each of those rows.
 ADDED: dict[str, dict[str, object]] = {
-    "sender": {"per_recipient": 0, "consent": None, "notify": 1, "is_admin": 0},
+    "sender": {"per_recipient": 0, "consent": None, "notify": 1, "is_admin": 0, "language": None},
+    "session": {"created_at_ms": None, "last_used_at_ms": None, "browser": ""},
     "message": {
         "per_recipient": 0,
         "shared_reason": None,

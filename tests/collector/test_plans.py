@@ -18,8 +18,10 @@ from collector.hitlist import HitFilter, hits_of_message, hits_of_sender, newest
 from collector.leaders import read_leaders, read_leading_links
 from collector.members import read_members
 from collector.notifications import Notifications
+from collector.origins import find_origins
 from collector.periods import STEPS, read_periods
 from collector.roster import insert_sender
+from collector.sessions import Sessions
 from collector.stats import Stats
 from collector.store import Sent, Store
 from collector.tallies import read_tallies
@@ -244,3 +246,10 @@ async def test_a_keys_look_up(plans: Plans) -> None:
     assert "SEARCH api_key USING INDEX" in plan[0]
     [plan] = await plans.of(keys.list(1))
     assert "SEARCH api_key USING INDEX" in plan[0]
+
+
+async def test_what_settings_show(plans: Plans) -> None:
+    sessions = Sessions(plans.store)
+    for reading in (sessions.owner("x"), sessions.list(1, "x"), find_origins(plans.store, 1)):
+        [plan] = await plans.of(reading)
+        assert not [step for step in plan if step.startswith("SCAN")], plan

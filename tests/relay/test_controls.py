@@ -342,3 +342,24 @@ def test_the_others_are_who_is_left(places: list[bytes], name: bytes, comma: byt
     assert kept == b"" or kept.endswith(b"\r\n")
     blank = [sum(line.isspace() for line in each.splitlines()) for each in (kept, content)]
     assert blank[0] <= blank[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "opens_by", "clicks_by"),
+    [
+        (b"X-TRACK-Opens: no\r\n\r\n", "X-TRACK-Opens", ""),
+        (
+            b"X-Track: opens=true; clicks=true\r\nX-No-Track: yes\r\n\r\n",
+            "X-No-Track",
+            "X-No-Track",
+        ),
+        (b"X-No-Track: yes\r\nX-Track: opens=true\r\n\r\n", "X-No-Track", "X-No-Track"),
+        (b"X-Track-Links: no\r\nX-No-Track: yes\r\n\r\n", "X-No-Track", "X-Track-Links"),
+        (b"To: b@x.org, No-Opens@x.invalid\r\n\r\n", "no-opens@x.invalid", ""),
+        (b"X-Track: default\r\n\r\n", "", ""),
+    ],
+)
+def test_who_said_it(content: bytes, opens_by: str, clicks_by: str) -> None:
+    wishes, _ = read(content, read_fields(content), b"x.invalid")
+    told = ((wishes.opens, wishes.opens_by), (wishes.clicks, wishes.clicks_by))
+    assert [by if on is not None else "" for on, by in told] == [opens_by, clicks_by]

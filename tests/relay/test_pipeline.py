@@ -31,6 +31,7 @@ from relays import (
 from sqlalchemy import text
 
 from collector.errors import StoreUnavailable
+from collector.origins import find_origins
 from collector.presence import Presence
 from collector.stats import Stats
 from collector.tokens import Key, MessageLinks, NoticeToken, Tokens
@@ -176,6 +177,19 @@ async def test_controls_are_obeyed_stripped_and_remembered(bench: Bench) -> None
     await bench.send(b"X-Track: opens=true\r\n" + HTML)
     assert b"<img" in bench.received
     assert b"X-Track" not in bench.received
+
+
+async def test_what_sticks_is_known_by_its_mail(bench: Bench) -> None:
+    ana, store = bench.relay.ana, bench.relay.store
+    await bench.send(b"X-track-Opens: no\r\n" + HTML)
+    await bench.send(HTML, "no-links@letterbell.invalid", "bob@example.org")
+    [mail] = await bench.relay.messages()  # the second is tracked in no way, so not on record
+    origins = await find_origins(store, ana.id)
+    assert {name: (each.said_by, each.message_id) for name, each in origins.items()} == {
+        "opens": ("X-track-Opens", mail.message_id),
+        "clicks": ("no-links@letterbell.invalid", None),
+    }
+    assert origins["opens"].subject == mail.subject
 
 
 async def test_control_recipients_are_obeyed_dropped_and_remembered(bench: Bench) -> None:

@@ -3,9 +3,9 @@
 import pytest
 from aiohttp import web
 
+from collector.attempts import Attempts
 from collector.pages import session
 from collector.passwords import Passwords, PasswordsBusy
-from collector.throttle import Throttle
 
 
 async def test_signs_in_with_the_smtp_login_and_out_again(site, ana, browser) -> None:
@@ -45,6 +45,15 @@ async def test_over_tls_cookies_are_secure_and_bound_to_the_host(site, ana, brow
     assert cookie["secure"]
     assert cookie["path"] == "/"
     assert not cookie["domain"]
+    # A browser that is to forget it must be told so under the same rules.
+    session._drop_cookie(Request, response, session.session_cookie(Request))
+    cookie = response.cookies["__Host-letterbell_session"]
+    assert (cookie.value, cookie["max-age"], cookie["secure"], cookie["path"]) == (
+        "",
+        "0",
+        True,
+        "/",
+    )
 
 
 async def test_signing_in_again_opens_a_new_session_and_ends_the_old(site, ana, browser) -> None:
@@ -123,6 +132,20 @@ async def test_many_logins_from_one_place_are_slowed_too(site, ana, browser) -> 
     assert (await browser.sign_in("ana@example.com")).status == 429
 
 
+async def test_a_login_that_is_right_gives_nobody_free_tries(site, ana, browser) -> None:
+    """As at the relay: or whoever has a login could go on guessing those of others."""
+    for turn in range(4):
+        for number in range(5):
+            await browser.sign_in(f"guess-{turn}-{number}@example.com", "wrong")
+        browser.session.cookie_jar.clear()
+        if turn < 3:
+            assert (await browser.sign_in("ana@example.com")).status == 303
+            browser.session.cookie_jar.clear()
+    assert (await browser.sign_in("eve@example.com", "wrong")).status == 429
+    # Where it was right before, a neighbour's guesses lock nobody out.
+    assert (await browser.sign_in("ana@example.com")).status == 303
+
+
 async def test_a_success_forgives_the_failures_before_it(site, ana, browser) -> None:
     for _ in range(3):
         for _ in range(4):
@@ -159,7 +182,17 @@ async def test_comes_back_to_the_page_it_was_asked_for(site, ana, browser) -> No
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "evil.example", ""]
+    "elsewhere",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "/\r\nX-Evil: 1",
+        "evil.example",
+        "",
+    ],
 )
 async def test_never_leads_to_another_site(site, ana, browser, elsewhere: str) -> None:
     await browser.get("/sign-in")
@@ -180,5 +213,5 @@ def test_each_application_counts_for_itself() -> None:
     first, second = web.Application(), web.Application()
     session.setup(first)
     session.setup(second)
-    assert isinstance(first[session.BY_LOGIN], Throttle)
-    assert first[session.BY_LOGIN] is not second[session.BY_LOGIN]
+    assert isinstance(first[session.ATTEMPTS], Attempts)
+    assert first[session.ATTEMPTS] is not second[session.ATTEMPTS]
