@@ -14,6 +14,7 @@ from collector.consents import Consents
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
+from collector.notifications import Notifications
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages
@@ -76,6 +77,7 @@ def build_app(
     app[keys.AGES] = ages
     app[keys.STATS] = stats
     app[keys.FEED] = feed
+    app[keys.NOTIFICATIONS] = Notifications(store, feed)
     app[keys.READ_LABEL] = read_label
     app[keys.PUBLIC_URL] = public_url
     app[keys.TRUSTED_PROXIES] = trusted_proxies

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 QUEUE_SIZE = 100
+BELL = 0  # what is published, in place of a message, when notifications were read
 
 
 class News:

@@ -3,7 +3,8 @@
 A hit is judged inside the transaction that stores it, so with every outcome in view that was
 committed before. The counters on a message's row change in that transaction, too. When a burst
 gives a scanner away, the clicks of that copy that were believed just before are taken back. Once it
-is judged, what is kept of a hit is what the site wishes (keeping.py).
+is judged, what is kept of a hit is what the site wishes (keeping.py). What is news to the sender
+is noted there and then (noting.py).
 """
 
 from collections import defaultdict
@@ -26,8 +27,10 @@ from collector.bulk import Bulk, Row
 from collector.client import Address
 from collector.consent import DEFAULT_MODE, Kind, Mode
 from collector.counters import recounting
+from collector.folding import DEFAULT_NOTIFY, Notify
 from collector.keeping import DEFAULT, Keeping
-from collector.schema import HIT_KINDS, agent, hit, message
+from collector.noting import Noted, Sighting, note, retract
+from collector.schema import HIT_KINDS, agent, hit, message, sender
 from collector.verdict import BELIEVED, BURST_MS, KINDS, Verdict
 from collector.withholding import IS_GUARDED, Guard
 
@@ -50,13 +53,28 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class HitMessage:
-    """What judging a hit asks of its message; `guarded`: somebody may object to what is kept."""
+    """What judging a hit asks of its message; `guarded`: somebody may object to what is kept.
+
+    The counts are of believed hits that are stored already. `notify` is the sender's wish.
+    """
 
     id: int
     sender_id: int
     sent_at_ms: int
     delivered_at_ms: int | None
     guarded: bool = False
+    per_recipient: bool = False
+    open_count: int = 0
+    click_count: int = 0
+    notify: Notify = DEFAULT_NOTIFY
+
+    def may_ring(self, kind: Kind) -> bool:
+        """Whether a believed hit may be news to the sender."""
+        if self.notify == "first":
+            return self.per_recipient or not (
+                self.open_count if kind == "open" else self.click_count
+            )
+        return self.notify == "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +88,12 @@ class JudgedHit:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The hits that are stored, and how many were not, since a recipient objects."""
+    """The hits that are stored, how many were not, since a recipient objects, and what is new to
+    their senders."""
 
     judged: list[JudgedHit]
     withheld: int
+    noted: list[Noted]
 
 
 def store_hits(
@@ -94,6 +114,8 @@ def store_hits(
         for each in passed
         if (found := messages.get(each.message_id)) and keeping.takes(each.at_ms, found.sent_at_ms)
     ]
+    bursts = [each.hit for each in judged if each.verdict.rule == "burst"]
+    noted = note(connection, _sightings(judged, bursts))
     if judged:
         agents = [keeping.agent(each.hit.agent) for each in judged]
         numbers = _number_agents(connection, set(agents))
@@ -103,9 +125,9 @@ def store_hits(
         _INSERT_HIT.run(connection, rows)
         for kind, raise_counts in _RAISE_COUNTS.items():
             raise_counts.run(connection, _count(judged, kind))
-    if bursts := [each.hit for each in judged if each.verdict.rule == "burst"]:
+    if bursts:
         _take_back(connection, bursts)
-    return Kept(judged, len(hits) - len(passed))
+    return Kept(judged, len(hits) - len(passed), noted)
 
 
 def _find_messages(
@@ -198,7 +220,33 @@ def _count(judged: Iterable[JudgedHit], kind: str) -> list[Row]:
     ]
 
 
-def _take_back(connection: Connection, bursts: Iterable[Hit]) -> None:
+def _sightings(judged: Iterable[JudgedHit], bursts: Sequence[Hit]) -> list[Sighting]:
+    """What may be news. A click that a burst takes back in the same moment is none."""
+    return [
+        Sighting(
+            message_id=each.message.id,
+            kind=each.hit.kind,
+            recipient=each.hit.recipient,
+            verdict=each.verdict.kind,
+            at_ms=each.hit.at_ms,
+            notify=each.message.notify,
+        )
+        for each in judged
+        if each.verdict.believed
+        and each.message.may_ring(each.hit.kind)
+        and not (bursts and _is_doubted(each.hit, bursts))
+    ]
+
+
+def _is_doubted(hit: Hit, bursts: Iterable[Hit]) -> bool:
+    return hit.kind == "click" and any(
+        (each.message_id, each.recipient) == (hit.message_id, hit.recipient)
+        and each.at_ms - BURST_MS <= hit.at_ms
+        for each in bursts
+    )
+
+
+def _take_back(connection: Connection, bursts: Sequence[Hit]) -> None:
     rows = [
         {
             "of_message": each.message_id,
@@ -209,6 +257,8 @@ def _take_back(connection: Connection, bursts: Iterable[Hit]) -> None:
     ]
     with recounting(connection, [row["of_message"] for row in rows]):
         connection.execute(_DOUBT_CLICKS, rows)
+    for each in bursts:
+        retract(connection, each.message_id, each.recipient, each.at_ms - BURST_MS)
 
 
 def _raise_counts(kind: str) -> Bulk:
@@ -236,6 +286,10 @@ _FIND_MESSAGES = select(
     message.c.sent_at_ms,
     message.c.delivered_at_ms,
     IS_GUARDED.label("guarded"),
+    message.c.per_recipient,
+    message.c.open_count,
+    message.c.click_count,
+    select(sender.c.notify).where(sender.c.id == message.c.sender_id).scalar_subquery(),
 ).where(message.c.id.in_(bindparam("ids", expanding=True)), message.c.stopped_at_ms.is_(None))
 _FIND_AGENTS = select(agent.c.text, agent.c.id).where(
     agent.c.text.in_(bindparam("texts", expanding=True))

@@ -8,6 +8,7 @@ from collector.client import Networks
 from collector.consents import Consents
 from collector.feed import Feed
 from collector.keeping import Keeping
+from collector.notifications import Notifications
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import Ages
@@ -26,6 +27,7 @@ KEEPING = web.AppKey("KEEPING", Keeping)
 AGES = web.AppKey("AGES", Ages)
 STATS = web.AppKey("STATS", Stats)
 FEED = web.AppKey("FEED", Feed)
+NOTIFICATIONS = web.AppKey("NOTIFICATIONS", Notifications)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")
 PUBLIC_URL = web.AppKey("PUBLIC_URL", str)
 SECURE_COOKIES = web.AppKey("SECURE_COOKIES", bool)

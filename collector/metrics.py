@@ -10,6 +10,7 @@ HITS_UNKNOWN = Counter(
     "Hits that leave no trace: their message is erased, stopped or too old",
 )
 HITS_WITHHELD = Counter("letterbell_hits_withheld", "Hits not kept: a recipient objects")
+NOTIFICATIONS = Counter("letterbell_notifications", "Notifications of senders, made anew")
 BAD_TOKENS = Counter("letterbell_bad_tokens", "Requests whose token is not ours", ("kind",))
 STORE_WRITES = Counter("letterbell_store_writes", "Writes to the store", ("outcome",))
 STORE_COMMIT = Histogram("letterbell_store_commit_seconds", "Duration of a group's transaction")

@@ -142,6 +142,7 @@ class Recorder:
             metrics.HITS_DROPPED.inc(len(hits))
         else:
             self._announce(kept.judged)
+            metrics.NOTIFICATIONS.inc(len(kept.noted))
             metrics.HITS_WITHHELD.inc(kept.withheld)
             metrics.HITS_UNKNOWN.inc(len(hits) - len(kept.judged) - kept.withheld)
         for buffered in group:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from collector.consent import Mode
+from collector.folding import DEFAULT_NOTIFY, Notify
 from collector.schema import sender, sender_address, session
 
 
@@ -22,7 +23,7 @@ class Sender:
     """A login and what it may do. In `addresses`, "*@example.com" allows a whole domain.
 
     With `per_recipient` each recipient of a tracked mail gets a copy of their own. `consent` says
-    whether recipients must agree; None: as the site has it.
+    whether recipients must agree; None: as the site has it. `notify` says which hits ring the bell.
     """
 
     id: int
@@ -34,6 +35,7 @@ class Sender:
     enabled: bool
     per_recipient: bool = False
     consent: Mode | None = None
+    notify: Notify = DEFAULT_NOTIFY
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from collector.consent import HOWS, MODES, Kind
+from collector.folding import NOTIFY
 from collector.verdict import KINDS
 
 # SQLite gives a table its row id for a key only if the type reads INTEGER; it holds 64 bits all
@@ -78,6 +79,8 @@ sender = Table(
     # Whether each recipient gets a copy of their own, so that hits tell who.
     Column("per_recipient", Boolean, nullable=False, server_default=false()),
     Column("consent", Word(MODES)),  # whether recipients must agree; none: as the site has it
+    # Which believed hits they are notified of: the first ones, unless they wish otherwise.
+    Column("notify", Word(NOTIFY), nullable=False, server_default="1"),
     UniqueConstraint("login_key"),
 )
 
@@ -206,6 +209,26 @@ hit = Table(
     Column("network", LargeBinary),
     Column("agent_id", ForeignKey("agent.id")),
     Index(None, "message_id"),  # one message's hits
+)
+
+# What a sender is notified of: believed hits on one copy of a message, folded while it is unread.
+# Ids are never used again, so whoever has seen one finds what came since.
+notification = Table(
+    "notification",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("message_id", ForeignKey("message.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Word(HIT_KINDS), nullable=False),
+    Column("recipient", Integer, nullable=False),  # 0: one of those who share the copy
+    Column("verdict", Word(KINDS), nullable=False),  # on the first of its hits
+    Column("count", Integer, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Column("read_at_ms", BigInteger),
+    Index(None, "sender_id", "read_at_ms"),  # a sender's, the unread ones alone, too
+    Index(None, "message_id", "kind", "recipient"),  # whether there is one of a copy already
+    sqlite_autoincrement=True,
 )
 
 # What recipients have decided of being tracked by a sender. Rows are only added, as proof; the

@@ -24,6 +24,7 @@ from collector.checks import Checks
 from collector.consent import Mode
 from collector.devices import Device, Devices, split_password
 from collector.errors import StoreConflict, StoreError
+from collector.folding import DEFAULT_NOTIFY, Notify
 from collector.memory import Rows
 from collector.passwords import PasswordsBusy
 from collector.roster import Account, Sender, SenderError
@@ -186,6 +187,7 @@ class Senders:
             "enabled": True,
             "created_at_ms": _now_ms(),
             "consent": consent,
+            "notify": DEFAULT_NOTIFY,
             **toggles,
         }
         try:
@@ -194,7 +196,15 @@ class Senders:
             raise SenderError(
                 f"there is a sender {login!r} already; choose another login, or set its password"
             ) from None
-        return Sender(sender_id, login, allowed, enabled=True, consent=consent, **toggles)
+        return Sender(
+            sender_id,
+            login,
+            allowed,
+            enabled=True,
+            consent=consent,
+            notify=DEFAULT_NOTIFY,
+            **toggles,
+        )
 
     async def set_password(self, sender_id: int, password: str) -> None:
         """A new password; ends the sender's sessions. Raises SenderError."""
@@ -242,6 +252,10 @@ class Senders:
     async def set_consent(self, sender_id: int, mode: Mode | None) -> None:
         """Whether recipients must agree; None: as the site has it. Raises SenderError."""
         await self._change(roster.change_sender, sender_id, {"consent": mode})
+
+    async def set_notify(self, sender_id: int, notify: Notify) -> None:
+        """Which believed hits the sender is notified of from now on. Raises SenderError."""
+        await self._change(roster.change_sender, sender_id, {"notify": notify})
 
     async def remove(self, sender_id: int) -> None:
         """Forgets the sender with its sessions, messages and hits. Raises SenderError."""

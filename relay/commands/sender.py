@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import click
 
 from collector.consent import MODES, Mode
+from collector.folding import NOTIFY, Notify
 from collector.senders import Senders
 from relay.commands.device import device
 from relay.commands.key import key
@@ -57,6 +58,11 @@ with_consent = click.option(
     "--consent",
     type=click.Choice([*MODES, SITE]),
     help="Whether recipients must agree (docs/consent.md); `site`: as tracking.consent says.",
+)
+with_notify = click.option(
+    "--notify",
+    type=click.Choice(NOTIFY),
+    help="Which believed hits ring the bell of their pages: none, each copy's first ones, all.",
 )
 with_sticky = with_toggle("sticky", "A mail's own choice becomes the default of the next.")
 
@@ -113,14 +119,25 @@ def add(
 @with_settings
 def list_senders(settings: Settings) -> None:
     """List all senders."""
-    titles = ("LOGIN", "OPENS", "CLICKS", "STICKY", "COPIES", "CONSENT", "STATE", "ADDRESSES")
+    titles = (
+        "LOGIN",
+        "OPENS",
+        "CLICKS",
+        "STICKY",
+        "COPIES",
+        "CONSENT",
+        "NOTIFY",
+        "STATE",
+        "ADDRESSES",
+    )
     rows: list[tuple[str, ...]] = [titles]
     for each in use_senders(settings, Senders.list):
         toggles = ("on" if toggle else "off" for toggle in (each.opens, each.clicks, each.sticky))
         copies = "per-recipient" if each.per_recipient else "shared"
         state = "enabled" if each.enabled else "disabled"
         consent = each.consent or SITE
-        rows.append((each.login, *toggles, copies, consent, state, " ".join(each.addresses)))
+        addresses = " ".join(each.addresses)
+        rows.append((each.login, *toggles, copies, consent, each.notify, state, addresses))
     show_table(rows)
 
 
@@ -132,6 +149,7 @@ def list_senders(settings: Settings) -> None:
 @with_copies
 @with_sticky
 @with_consent
+@with_notify
 @click.option("--enable/--disable", "enabled", default=None, help="May send and sign in at all.")
 @with_settings
 def set_sender(
@@ -140,10 +158,13 @@ def set_sender(
     addresses: Sequence[str],
     enabled: bool | None,
     consent: Mode | Literal["site"] | None,
+    notify: Notify | None,
     **toggles: bool | None,
 ) -> None:
     """Change a sender: what is given is set, all else stays. --address replaces all addresses."""
-    if not addresses and all(each is None for each in (enabled, consent, *toggles.values())):
+    if not addresses and all(
+        each is None for each in (enabled, consent, notify, *toggles.values())
+    ):
         raise click.UsageError("nothing to set: give at least one option")
 
     async def change(senders: Senders) -> None:
@@ -154,6 +175,8 @@ def set_sender(
             await senders.set_enabled(found.id, enabled)
         if consent is not None:
             await senders.set_consent(found.id, None if consent == SITE else consent)
+        if notify is not None:
+            await senders.set_notify(found.id, notify)
         await senders.set_tracking(found.id, **toggles)
 
     use_senders(settings, change)

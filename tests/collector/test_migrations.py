@@ -59,7 +59,7 @@ OLD_ROWS = """
 
 # What later schemas add to each of those rows.
 ADDED: dict[str, dict[str, object]] = {
-    "sender": {"per_recipient": 0, "consent": None},
+    "sender": {"per_recipient": 0, "consent": None, "notify": 1},
     "message": {
         "per_recipient": 0,
         "shared_reason": None,
