@@ -25,7 +25,7 @@ from collector.outward.schemes import SCHEMES
 CPU_SECONDS = 20
 # Where Python, Apprise and the system keep what they need to run.
 _READABLE = tuple(
-    os.path.join(path, "")
+    f"{path}/"
     for path in (
         *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
         "/usr/share/zoneinfo",
@@ -107,11 +107,14 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
     if url.partition("://")[0].lower() not in SCHEMES:
         return {"known": False}
     asset = apprise.AppriseAsset(storage_mode="memory", http_redirects=False, app_id="Letterbell")
-    service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    service: Any = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if service is None:
         return {"known": False}
     if "body" not in asked:
-        return {"known": True, "shown": _show(service.url(privacy=True), str(service.service_name))}
+        return {
+            "known": True,
+            "shown": _show(str(service.url(privacy=True)), str(service.service_name)),
+        }
     sent = service.notify(
         body=asked["body"], title=asked["title"], body_format=apprise.NotifyFormat.TEXT
     )

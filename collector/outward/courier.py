@@ -1,9 +1,9 @@
 """Takes notifications out to webhooks and services, until it is stopped.
 
 Invariants. What it sends stands in the outbox until its target has it. It sends to a target one
-thing at a time, in the order that things came, and to few targets at once. A webhook is told of each
-notification, of few in a moment; a service gets one message a minute at most, which tells of all.
-Nothing that a target does holds up the others.
+thing at a time, in the order that things came, and to few targets at once. A webhook is told of
+each notification, of few in a moment; a service gets one message a minute at most, which tells of
+all. Nothing that a target does holds up the others.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from collector import metrics
 from collector.errors import StoreUnavailable
 from collector.outward import outbox
 from collector.outward.events import event_id, write_event, write_test
-from collector.outward.outbox import Due, News
+from collector.outward.outbox import Due, News, TargetKind
 from collector.outward.outcomes import Failed, Outcome
 from collector.outward.sealing import Secret
 from collector.outward.services import Services
-from collector.outward.targets import Target, TargetKind, Targets
+from collector.outward.targets import Target, Targets
 from collector.outward.webhooks import Webhooks
 from collector.store import Store
 
@@ -158,7 +158,7 @@ class Courier:
             outcome = await self._webhooks.post(
                 secret["url"],
                 secret["secret"],
-                event_id(news.id),
+                event_id(news.id, secret["secret"]),
                 write_event(news, self._public_url),
             )
             if isinstance(outcome, Failed) and not outcome.spares_others:

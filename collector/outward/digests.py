@@ -38,7 +38,7 @@ class Digest:
 
 
 class Digests:
-    """`hour` is that of the day, on this machine's clock. Every method may raise StoreUnavailable."""
+    """`hour` is that of the day, by this machine's clock. All may raise StoreUnavailable."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Digests:
     async def _news(self, sender_id: int, since_id: int) -> list[News]:
         values = {"of_sender": sender_id, "since_id": since_id}
         rows = await self._store.read(_NEWS, values)
-        return [read_news(row._asdict()) for row in rows]
+        return [read_news(row) for row in rows]
 
 
 def own_address(addresses: Sequence[str], login: str) -> str | None:

@@ -1,9 +1,11 @@
-"""What a webhook carries: a notification as JSON, in the form that Standard Webhooks proposes. Pure.
+"""What a webhook carries: a notification as JSON, in the form of Standard Webhooks. Pure.
 
-Names and times are spelt as in the JSON API.
+Names and times are spelt as in the JSON API. Notifications are numbered across all senders, so no
+number of one is told.
 """
 
 import json
+from hashlib import blake2b
 from typing import Any
 
 from collector.api.values import write_id, write_time
@@ -12,9 +14,10 @@ from collector.outward.outbox import News
 _TYPES = {"open": "mail.opened", "click": "mail.link_followed"}
 
 
-def event_id(notification_id: int) -> str:
-    """By which a receiver knows one that it has already."""
-    return f"notification_{notification_id}"
+def event_id(notification_id: int, secret: str) -> str:
+    """By which the receiver with this secret knows one that it has already."""
+    key = secret.encode("ascii")[:64]
+    return f"event_{blake2b(b'%d' % notification_id, key=key, digest_size=16).hexdigest()}"
 
 
 def write_event(news: News, public_url: str) -> bytes:

@@ -1,7 +1,7 @@
 """A sender's notifications as an Atom feed (RFC 4287) behind a secret address.
 
 The address is all that a feed reader shows, so whoever has it reads the feed: it is long, can be
-made anew, and only its hash is kept. It tells of its own sender's notifications and of nothing else.
+made anew, and only its hash is kept. It tells of its sender's notifications and of nothing else.
 """
 
 import re
@@ -83,7 +83,7 @@ class Feeds:
             row.sender_id,
             row.language,
             row.created_at_ms,
-            [read_news(each._asdict()) for each in news],
+            [read_news(each) for each in news],
         )
 
 
@@ -91,10 +91,10 @@ def write_feed(
     feed: Feed, *, address: str, public_url: str, title: str, headline: Callable[[News], str]
 ) -> bytes:
     """The feed as XML. `address` is its own, `headline` says what an entry tells."""
-    root = etree.Element(f"{{{NAMESPACE}}}feed", nsmap={None: NAMESPACE})
+    root = etree.Element(f"{{{NAMESPACE}}}feed", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
     root.set("{http://www.w3.org/XML/1998/namespace}lang", feed.language)
     updated = max((each.last_ms for each in feed.news), default=feed.created_at_ms)
-    _add(root, "id", _id(f"{public_url}/feed/{feed.sender_id}/{feed.created_at_ms}"))
+    _add(root, "id", _id(address))
     _add(root, "title", title)
     _add(root, "updated", _moment(updated))
     _add(_add(root, "author"), "name", "Letterbell")
@@ -102,11 +102,11 @@ def write_feed(
     _add(root, "link", rel="alternate", type="text/html", href=f"{public_url}/")
     for each in feed.news:
         entry = _add(root, "entry")
-        _add(entry, "id", _id(f"{public_url}/notification/{each.id}"))
+        page = f"{public_url}/mail/{each.message_id}"
+        _add(entry, "id", _id(f"{page}/{each.kind}/{each.recipient}/{each.first_ms}"))
         _add(entry, "title", headline(each))
         _add(entry, "published", _moment(each.first_ms))
         _add(entry, "updated", _moment(each.last_ms))
-        page = f"{public_url}/mail/{each.message_id}"
         _add(entry, "link", rel="alternate", type="text/html", href=page)
         _add(entry, "content", each.subject or headline(each), type="text")
     octets: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True)

@@ -1,5 +1,5 @@
-"""The rows of what is on its way out. They are put in with the notification, in its transaction, and
-taken out once their target has it: a kill in between costs at worst a repetition.
+"""The rows of what is on its way out. They are put in with the notification, in its transaction,
+and taken out once their target has it: a kill in between costs at worst a repetition.
 
 Whoever sends to a target first takes it for a while (`take`), so that several processes never send
 to one at a time. Statements run within a transaction of the writer's, but for those that find.
@@ -7,10 +7,12 @@ to one at a time. Statements run within a transaction of the writer's, but for t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from sqlalchemy import (
     BindParameter,
     Connection,
+    Row,
     and_,
     bindparam,
     delete,
@@ -25,13 +27,14 @@ from sqlalchemy import (
 
 from collector.outward.outcomes import Failed
 from collector.outward.pace import LIFETIME, WAITS, is_hopeless, wait
-from collector.outward.targets import TargetKind
 from collector.schema import message, notification, outbox, target
 from collector.store import Store
 
 HOLD_MS = 5_000  # a scanner's burst shows by then, and its clicks are taken back (verdict.py)
 LEASE_MS = 180_000  # that a target is taken for
 MAX_WAITING = 1_000  # notifications for one target; more are left out
+
+TargetKind = Literal["webhook", "service"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,10 @@ class News:
     @property
     def who(self) -> str | None:
         """The address of the one who read it, where that is known."""
-        if self.recipient:
+        if 0 < self.recipient <= len(self.recipients):
             return self.recipients[self.recipient - 1]
-        return self.recipients[0] if len(self.recipients) == 1 else None
+        alone = len(set(self.recipients)) == 1
+        return self.recipients[0] if alone else None
 
 
 def put(connection: Connection, notification_ids: Sequence[int], now_ms: int) -> None:
@@ -96,13 +100,12 @@ def take(connection: Connection, target_id: int, now_ms: int) -> bool:
 async def find_news(store: Store, target_id: int, now_ms: int, limit: int) -> list[News]:
     """What is due at a target, in the order that it came. Raises StoreUnavailable."""
     rows = await store.read(_NEWS, {"of_target": target_id, "now_ms": now_ms, "limit": limit})
-    return [read_news(row._asdict()) for row in rows]
+    return [read_news(row) for row in rows]
 
 
-def read_news(row: object) -> News:
-    """Out of a row of columns that are named as News has them."""
-    values = dict(row)  # type: ignore[call-overload]
-    return News(**{**values, "recipients": tuple(values["recipients"])})
+def read_news(row: Row[Any]) -> News:
+    """Out of a row whose columns are named as News has them."""
+    return News(**{**row._asdict(), "recipients": tuple(row.recipients)})
 
 
 def sent(connection: Connection, target_id: int, ids: Sequence[int], now_ms: int) -> None:

@@ -1,8 +1,8 @@
 """What senders' targets are reached by, encrypted where it is kept.
 
-The addresses of services hold tokens, and webhooks have secrets. AES-256-GCM (NIST SP 800-38D) under
-keys of their own, derived from the token keys, bound to the sender: whoever has the database alone
-can send nothing in anybody's name, and what is copied to another sender's row does not open.
+The addresses of services hold tokens, and webhooks have secrets. AES-256-GCM (NIST SP 800-38D)
+under keys of their own, derived from the token keys, bound to the sender: whoever has the database
+alone can send nothing in anybody's name, and what is copied to another sender's row does not open.
 """
 
 import json

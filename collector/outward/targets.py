@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from collector.outward.outbox import TargetKind
 from collector.outward.sealing import Seal, Secret
 from collector.outward.services import Services
 from collector.outward.signature import SECRET_SIZE, write_secret
@@ -21,8 +22,6 @@ from collector.schema import outbox, target
 from collector.store import Store
 
 MAX_TARGETS = 10  # of a sender
-
-TargetKind = Literal["webhook", "service"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ class Target:
 
 
 class TargetRefused(ValueError):  # noqa: N818 - named for what happened
-    """A target that cannot be; `reason` is one of webhooks.AddressRefused, outcomes.Failed,
+    """A target that cannot be; `reason` is one of webhooks.AddressRefused or outcomes.Failed, or
     "service", "many" or "twice".
     """
 
