@@ -18,6 +18,7 @@ from collector.schema import (
     device,
     hit,
     message,
+    notification,
     sender,
     sender_address,
     session,
@@ -44,6 +45,7 @@ async def _accounts(store: Store, person: Person) -> AsyncIterator[Item]:
             "sticky": row.sticky,
             "per_recipient": row.per_recipient,
             "consent": row.consent,
+            "notify": row.notify,
             "has_password": row.password_hash is not None,
             "created": moment(row.created_at_ms),
             "devices": [
@@ -92,6 +94,11 @@ async def _received(store: Store, person: Person) -> AsyncIterator[Item]:
                 for each in hits
                 if each.recipient in {*theirs, 0}
             ],
+            "notifications": [
+                {**_news(each), "whose": "theirs" if each.recipient in theirs else "shared"}
+                for each in await store.read(_NEWS, {"of_message": row.id})
+                if each.recipient in {*theirs, 0}
+            ],
         }
 
 
@@ -117,6 +124,14 @@ async def _sent(store: Store, person: Person) -> AsyncIterator[Item]:
                     "recipient": row.recipients[each.recipient - 1] if each.recipient else None,
                 }
                 for each in hits
+            ],
+            "notifications": [
+                {
+                    **_news(each),
+                    "recipient": row.recipients[each.recipient - 1] if each.recipient else None,
+                    "read": moment(each.read_at_ms),
+                }
+                for each in await store.read(_NEWS, {"of_message": row.id})
             ],
         }
 
@@ -202,6 +217,16 @@ def _hit(row: Row[Any]) -> Item:
     }
 
 
+def _news(row: Row[Any]) -> Item:
+    return {
+        "kind": row.kind,
+        "verdict": row.verdict,
+        "count": row.count,
+        "first": moment(row.first_ms),
+        "last": moment(row.last_ms),
+    }
+
+
 _DECISIONS = select(consent, sender.c.login).join(sender).order_by(consent.c.id)
 _MESSAGES = select(message, sender.c.login).join(sender)
 _HITS = (
@@ -209,6 +234,11 @@ _HITS = (
     .outerjoin(agent, hit.c.agent_id == agent.c.id)
     .where(hit.c.message_id == bindparam("of_message"))
     .order_by(hit.c.id)
+)
+_NEWS = (
+    select(notification)
+    .where(notification.c.message_id == bindparam("of_message"))
+    .order_by(notification.c.id)
 )
 _OF_SENDER: BindParameter[int] = bindparam("of_sender")
 _ADDRESSES = (

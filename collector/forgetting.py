@@ -1,10 +1,10 @@
 """Forgets one person: what is theirs alone goes, and in what is others' as well the address goes.
 
 A message to them alone is erased. In one to several, the address is blanked wherever it stands (in
-`recipients`, upstream's words, the subject, a link), the hits of their own copy go, and no more are
-recorded: nobody could ask any more whether they object. A decision of theirs stays without the
-address, found by its hash, so that a refusal still holds for mail to come. Whose account it is is
-not decided here: `letterbell sender remove` ends one.
+`recipients`, upstream's words, the subject, a link), the hits of their own copy go, with the
+notifications of them, and no more are recorded: nobody could ask any more whether they object. A
+decision of theirs stays without the address, found by its hash, so that a refusal still holds for
+mail to come. Whose account it is is not decided here: `letterbell sender remove` ends one.
 """
 
 import time
@@ -30,7 +30,7 @@ from sqlalchemy import (
 from collector.counters import recounting
 from collector.erasing import erase_all
 from collector.person import FORGOTTEN, Person
-from collector.schema import agent, consent, hit, message
+from collector.schema import agent, consent, hit, message, notification
 from collector.store import Store
 
 AT_ONCE = 500  # rows that are read in one go
@@ -118,6 +118,8 @@ def _blank_message(connection: Connection, message_id: int, person: Person, now_
         with recounting(connection, [message_id]):
             of_theirs = (hit.c.message_id == message_id, hit.c.recipient.in_(ordinals))
             connection.execute(delete(hit).where(*of_theirs))
+        told = (notification.c.message_id == message_id, notification.c.recipient.in_(ordinals))
+        connection.execute(delete(notification).where(*told))
     connection.execute(update(message).where(message.c.id == message_id).values(after))
     return True
 

@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    func,
+    select,
+    true,
+    update,
+)
 
 from collector.consent import Kind
 from collector.feed import BELL, Feed
@@ -41,6 +51,11 @@ class Notifications:
     async def unread(self, sender_id: int) -> int:
         """How many are unread, folded as they are shown."""
         return len(fold(_read(await self._store.read(_UNREAD, {"of_sender": sender_id}))))
+
+    async def count_unread(self, sender_id: int) -> int:
+        """How many are unread, each counted."""
+        [(count,)] = await self._store.read(_COUNT_UNREAD, {"of_sender": sender_id})
+        return int(count)
 
     async def folds(self, sender_id: int) -> list[Fold]:
         """All of a sender's as they are shown, newest first."""
@@ -74,6 +89,10 @@ class Notifications:
         """Marks these as read; how many of the sender's were not."""
         return await self._mark(sender_id, _SOME, {"ids": list(ids)})
 
+    async def mark_all(self, sender_id: int) -> int:
+        """Marks all as read; how many were not."""
+        return await self._mark(sender_id, true(), {})
+
     async def mark_until(self, sender_id: int, until_ms: int) -> int:
         """Marks those as read whose last hit came then or before; how many were not."""
         return await self._mark(sender_id, _UNTIL, {"until_ms": until_ms})
@@ -106,6 +125,9 @@ def _read(rows: Sequence[Row[Any]]) -> list[Notification]:
 _COLUMNS = [notification.c[field.name] for field in fields(Notification)]
 _OF_SENDER = select(*_COLUMNS).where(notification.c.sender_id == bindparam("of_sender"))
 _UNREAD = _OF_SENDER.where(notification.c.read_at_ms.is_(None))
+_COUNT_UNREAD = select(func.count()).where(
+    notification.c.sender_id == bindparam("of_sender"), notification.c.read_at_ms.is_(None)
+)
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _SUBJECTS = select(
     message.c.id, message.c.subject, message.c.recipients, message.c.per_recipient

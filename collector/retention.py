@@ -1,8 +1,9 @@
 """The ages that the site sets: messages and hits that are older go, by the hour.
 
-Off until somebody sets an age. Rows go by the thousand, and hits are looked for in short reads of
-their table's order, so that neither the writer nor a reader is held for long. The counters of a
-message stay when its hits go: what was counted was true.
+Off until somebody sets an age, but for notifications: what is news ages by itself. Rows go by the
+thousand, and hits are looked for in short reads of their table's order, so that neither the writer
+nor a reader is held for long. The counters of a message stay when its hits go: what was counted was
+true.
 """
 
 import asyncio
@@ -11,13 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import Executable, bindparam, delete, func, select
+from sqlalchemy import Column, Executable, Table, bindparam, delete, func, select
 
 from collector import metrics
 from collector.erasing import ROWS, erase_all
 from collector.errors import StoreUnavailable
 from collector.keeping import DAY_MS
-from collector.schema import hit, message
+from collector.schema import hit, message, notification
 from collector.store import Store
 from collector.tokens import mint_message_id
 
@@ -25,6 +26,7 @@ from collector.tokens import mint_message_id
 FIRST_SECONDS = 300.0
 SWEEP_SECONDS = 3_600.0
 STRIDE = 10_000  # rows that are looked at in one read
+NEWS_DAYS = 90.0  # how long notifications are kept at most; no longer than the hits they tell of
 
 log = structlog.get_logger()
 
@@ -71,7 +73,9 @@ class Retention:
         if self._ages.messages:
             self._tell("message", await self._sweep_messages(now_ms - self._ages.messages * DAY_MS))
         if self._ages.hits:
-            self._tell("hit", await self._sweep_hits(now_ms - self._ages.hits * DAY_MS))
+            self._tell("hit", await self._sweep_rows(_HITS, now_ms - self._ages.hits * DAY_MS))
+        news = min(NEWS_DAYS, self._ages.hits or NEWS_DAYS)
+        self._tell("notification", await self._sweep_rows(_NEWS, now_ms - news * DAY_MS))
 
     async def _sweep_messages(self, before_ms: float) -> int:
         removed = 0
@@ -81,15 +85,15 @@ class Retention:
             removed += len(ids)
         return removed
 
-    async def _sweep_hits(self, before_ms: float) -> int:
+    async def _sweep_rows(self, rows: "_Rows", before_ms: float) -> int:
         removed = 0
-        [(first, last)] = await self._store.read(_EXTENT)
+        [(first, last)] = await self._store.read(rows.extent)
         for start in range(first or 0, (last or 0) + 1, STRIDE):
             found = {"start": start, "end": start + STRIDE, "before_ms": int(before_ms)}
-            ids = await self._ids(_OLD_HITS, found)
+            ids = await self._ids(rows.old, found)
             for begin in range(0, len(ids), ROWS):
                 some = {"ids": ids[begin : begin + ROWS]}
-                removed += await self._store.change(_DELETE_HITS, some)
+                removed += await self._store.change(rows.delete, some)
         return removed
 
     async def _ids(self, query: Executable, values: dict[str, int]) -> Sequence[int]:
@@ -104,10 +108,29 @@ class Retention:
 _OLD_MESSAGES = (
     select(message.c.id).where(message.c.id < bindparam("before")).order_by(message.c.id).limit(100)
 )
-_EXTENT = select(func.min(hit.c.id), func.max(hit.c.id))
-_OLD_HITS = select(hit.c.id).where(
-    hit.c.id >= bindparam("start"),
-    hit.c.id < bindparam("end"),
-    hit.c.at_ms < bindparam("before_ms"),
-)
-_DELETE_HITS = delete(hit).where(hit.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A table whose rows go by a time of theirs: its first and last id, the old ones, their end."""
+
+    extent: Executable
+    old: Executable
+    delete: Executable
+
+
+def _rows(table: Table, at_ms: Column[int]) -> _Rows:
+    old = (
+        table.c.id >= bindparam("start"),
+        table.c.id < bindparam("end"),
+        at_ms < bindparam("before_ms"),
+    )
+    return _Rows(
+        select(func.min(table.c.id), func.max(table.c.id)),
+        select(table.c.id).where(*old),
+        delete(table).where(table.c.id.in_(bindparam("ids", expanding=True))),
+    )
+
+
+_HITS = _rows(hit, hit.c.at_ms)
+_NEWS = _rows(notification, notification.c.last_ms)

@@ -120,6 +120,25 @@ class ConsentChange(Asked):
     text_version: Words = optional("Which words were agreed to, for proof.")
 
 
+class NotificationQuery(Asked):
+    """Which notifications: all, or those that nobody has read."""
+
+    unread: Flag = Field(default=False, description="Those alone that are not read.")
+    cursor: SealedCursor = optional("`next` of the page before.")
+    limit: Limit = Field(default=50, description="How many a page holds.")
+
+
+class NotificationsRead(Asked):
+    """Which notifications are read now: those named, or all."""
+
+    ids: list[SealedCursor] = Field(
+        default=None,
+        max_length=200,
+        description="Those alone; else all.",
+        json_schema_extra=_drop_default,
+    )
+
+
 class Settings(BaseModel):
     """What holds for mail from now on."""
 
@@ -251,6 +270,36 @@ class ConsentPage(BaseModel):
     consents: list[Consent]
     next: SealedCursor
     more: bool
+
+
+class Notification(BaseModel):
+    """Hits of one kind on one copy of a message that the sender was told of."""
+
+    id: SealedCursor
+    message_id: Id
+    subject: str
+    kind: Kind
+    verdict: Verdict = Field(description="What we believe made the first of its hits.")
+    recipient: str | None = Field(description="Whose copy; null where it is shared.")
+    count: int
+    first_at: Moment
+    last_at: Moment
+    read_at: Moment | None
+
+
+class NotificationPage(BaseModel):
+    """Notifications, newest first; `next` is the cursor of the page behind, null on the last one.
+    `unread` is how many there are in all."""
+
+    notifications: list[Notification]
+    next: SealedCursor | None
+    unread: int
+
+
+class Unread(BaseModel):
+    """How many notifications are not read."""
+
+    unread: int
 
 
 class Count(BaseModel):

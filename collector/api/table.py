@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from collector.api import consents, figures, hits, messages, models, settings
+from collector.api import consents, figures, hits, messages, models, notifications, settings
 from collector.api.call import Call, Export
 
 PREFIX = "/api/v1"
@@ -113,6 +113,23 @@ TABLE: tuple[Route, ...] = (
         models.ConsentPage,
         scope="write",
         body=models.ConsentChange,
+    ),
+    Route(
+        "GET",
+        "/notifications",
+        "What the bell has told you of, newest first",
+        notifications.list_notifications,
+        models.NotificationPage,
+        query=models.NotificationQuery,
+    ),
+    Route(
+        "POST",
+        "/notifications/read",
+        "Mark notifications as read",
+        notifications.read_notifications,
+        models.Unread,
+        scope="write",
+        body=models.NotificationsRead,
     ),
     Route(
         "GET",

@@ -2,8 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients` and
-`durations`, which are pure; in which language, `speech` knows, of those in `languages`.
+`messages`, `settings`, `bell`, `live`; what they say is in `wording`, `marks`, `timeline`,
+`recipients` and `durations`, which are pure; in which language, `speech` knows, of those in
+`languages`.
 """
 
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import live, messages, notice, session, settings, speech
+from collector.pages import bell, live, messages, notice, session, settings, speech
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
@@ -38,6 +39,7 @@ def setup(app: web.Application) -> None:
         lstrip_blocks=True,
     )
     app[ASSETS] = Assets(HERE / "static", STATIC)
+    environment.filters["badge"] = bell.say_badge
     environment.globals["asset"] = app[ASSETS].url
     environment.globals["navigation"] = NAVIGATION
     environment.filters["iso"] = _iso
@@ -58,6 +60,9 @@ def routes() -> list[web.RouteDef]:
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
+        web.get("/bell", _page(bell.show_bell)),
+        web.post("/bell/read", _page(bell.submit_read)),
+        web.get("/live/bell", _page(live.stream_bell), allow_head=False),
         web.get("/live", _page(live.stream_list), allow_head=False),
         web.get(r"/live/{message_id:\d+}", _page(live.stream_message), allow_head=False),
         web.get(session.SIGN_IN, spoken(told(session.show_sign_in))),

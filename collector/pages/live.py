@@ -3,11 +3,14 @@
 A stream subscribes first and then sends what the page shows now: nothing between the page's
 rendering and its subscription is lost, nor while a browser had paused a tab. Each event is ready
 HTML that htmx morphs into the page.
+
+Browsers allow six connections to a site, so a page has one stream for all it shows: what rings its
+header's bell comes between its own events, or alone on a page that has none.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from weakref import WeakSet
 
 from aiohttp import web
@@ -15,14 +18,17 @@ from aiohttp_jinja2 import render_string_async
 from aiohttp_sse import EventSourceResponse, sse_response
 
 from collector.errors import StoreUnavailable
-from collector.feed import Feed, News
+from collector.feed import BELL, Feed, News
 from collector.keys import FEED, STATS
+from collector.pages.bell import read_bell, read_page
 from collector.pages.messages import read_id, read_list, read_message, view_mail
-from collector.pages.session import who
+from collector.pages.session import form_token, who
 from collector.senders import Sender
 
 # How long news is gathered before it is sent, so that a burst is one update.
 GATHER_SECONDS = 0.05
+# The same for the bell: a mailing that is being opened need not be counted twenty times a second.
+BELL_SECONDS = 0.3
 
 STREAMS: web.AppKey[WeakSet[EventSourceResponse]] = web.AppKey("STREAMS")
 
@@ -53,7 +59,7 @@ async def stream_list(request: web.Request, sender: Sender) -> web.StreamRespons
                     shown = await _send_list(request, sender, stream, before)  # it was erased
                     break
 
-    return await serve(request, request.app[FEED], sender.id, pump)
+    return await serve(request, request.app[FEED], sender.id, pump, ring(request, sender))
 
 
 async def stream_message(request: web.Request, sender: Sender) -> web.StreamResponse:
@@ -70,30 +76,69 @@ async def stream_message(request: web.Request, sender: Sender) -> web.StreamResp
 
     if await read_message(request, sender, message_id) is None:
         raise web.HTTPNotFound
-    return await serve(request, request.app[FEED], sender.id, pump)
+    return await serve(request, request.app[FEED], sender.id, pump, ring(request, sender))
+
+
+async def stream_bell(request: web.Request, sender: Sender) -> web.StreamResponse:
+    """GET /live/bell: the header's bell alone; with `list` the newest notifications' page, too."""
+    if "list" not in request.query:
+        return await serve(request, request.app[FEED], sender.id, ring(request, sender))
+
+    async def pump(stream: EventSourceResponse, news: News) -> None:
+        while True:
+            page = await read_page(request, sender, None)
+            await send_part(request, stream, "live/notes.html", page=page, **_form(request))
+            await _gather(news, BELL_SECONDS)
+            if await who(request) is None:
+                return
+
+    pumps = (pump, ring(request, sender))
+    return await serve(request, request.app[FEED], sender.id, *pumps)
+
+
+def ring(request: web.Request, sender: Sender) -> Pump:
+    """Keeps the bell in a page's header as it is now; for a page's stream beside its own pump."""
+
+    async def pump(stream: EventSourceResponse, news: News) -> None:
+        told = None
+        while True:
+            bell = await read_bell(request, sender)
+            if bell != told:
+                await send_part(request, stream, "live/bell.html", bell=bell, **_form(request))
+            told = bell
+            await _gather(news, BELL_SECONDS)
+            if await who(request) is None:
+                return
+
+    return pump
 
 
 async def serve(
-    request: web.Request, feed: Feed, subscriber_id: int, pump: Pump
+    request: web.Request, feed: Feed, subscriber_id: int, *pumps: Pump
 ) -> web.StreamResponse:
-    """Runs `pump` over a new stream until it ends, the browser leaves or the application stops."""
-    async with (
-        feed.subscribe(subscriber_id) as news,
-        sse_response(request) as stream,
-    ):
+    """Runs `pumps` over a new stream until one ends, the browser leaves or the application stops.
+
+    Each has news of its own.
+    """
+    async with AsyncExitStack() as stack:
+        news = [await stack.enter_async_context(feed.subscribe(subscriber_id)) for _ in pumps]
+        stream = await stack.enter_async_context(sse_response(request))
         request.app[STREAMS].add(stream)
-        pumping = asyncio.ensure_future(pump(stream, news))
+        pumping = [
+            asyncio.ensure_future(pump(stream, own)) for pump, own in zip(pumps, news, strict=True)
+        ]
         gone = asyncio.ensure_future(stream.wait())
         try:
-            await asyncio.wait({pumping, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*pumping, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            pumping.cancel()
-            gone.cancel()
-            await asyncio.wait({pumping, gone})
-        if not pumping.cancelled():
-            # The browser left in the middle of an event, or the store is away: it comes again.
-            with suppress(ConnectionError, StoreUnavailable):
-                pumping.result()
+            for each in (*pumping, gone):
+                each.cancel()
+            await asyncio.wait({*pumping, gone})
+        for each in pumping:
+            if not each.cancelled():
+                # The browser left in the middle of an event, or the store is away: it comes again.
+                with suppress(ConnectionError, StoreUnavailable):
+                    each.result()
     return stream
 
 
@@ -122,14 +167,21 @@ async def _send_row(
     return detail is not None
 
 
-async def _gather(news: News) -> set[int]:
-    """The ids of changed messages: waits for one, then takes what else comes in a moment."""
+async def _gather(news: News, seconds: float = GATHER_SECONDS) -> set[int]:
+    """The ids of changed messages: waits for news, then takes what else comes in a moment.
+
+    There are none where notifications were read.
+    """
     changed = {await news.get()}
     with suppress(TimeoutError):
-        async with asyncio.timeout(GATHER_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 changed.add(await news.get())
-    return changed
+    return changed - {BELL}
+
+
+def _form(request: web.Request) -> dict[str, str]:
+    return {"form_token": form_token(request)}
 
 
 async def _end_streams(app: web.Application) -> None:

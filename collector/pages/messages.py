@@ -11,6 +11,7 @@ from collector.erasing import erase, stop
 from collector.filters import LARGEST_ID
 from collector.keys import CONSENTS, FEED, PUBLIC_URL, READ_LABEL, STATS, STORE, TOKENS
 from collector.pages import marks
+from collector.pages.bell import note_seen
 from collector.pages.marks import Mark
 from collector.pages.recipients import RecipientView, say_silence, view_all
 from collector.pages.rendering import render, see_other
@@ -92,6 +93,7 @@ async def show_message(request: web.Request, sender: Sender) -> web.StreamRespon
     view = await read_message(request, sender, read_id(request.match_info["message_id"]))
     if view is None:
         return await _tell_none(request, sender)
+    await note_seen(request, sender, view.mail.row.message_id)
     return await render(
         request, "message.html", sender=sender, form_token=form_token(request), view=view
     )

@@ -7,6 +7,9 @@ round us. Pages are a person's own, so nothing on the way may keep them.
 from aiohttp import web
 from aiohttp_jinja2 import render_string_async
 
+from collector.keys import NOTIFICATIONS
+from collector.roster import Sender
+
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -38,7 +41,12 @@ async def render(
     policy: dict[str, str] | None = None,
     **context: object,
 ) -> web.Response:
-    """The page made of `template`; `policy` adds to POLICY where a page needs a frame."""
+    """The page made of `template`; `policy` adds to POLICY where a page needs a frame.
+
+    Where the context has a `sender`, the header tells how many notifications are `unread`.
+    """
+    if isinstance(sender := context.get("sender"), Sender):
+        context["unread"] = await request.app[NOTIFICATIONS].unread(sender.id)
     return web.Response(
         status=status,
         text=await render_string_async(template, request, context),
