@@ -166,7 +166,7 @@ def _read_error(error: Exception) -> Failed:
     cause = getattr(error, "os_error", error)
     if isinstance(cause, reach.Unreachable):
         return Failed(cause.reason)
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.InvalidURL):
         return Failed("name")
     if isinstance(error, aiohttp.ClientSSLError):
         return Failed("tls")
