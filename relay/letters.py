@@ -95,9 +95,9 @@ class Letters:
         mail["Message-ID"] = f"<digest.{message_id:016x}@{self._hostname}>"
         mail["List-Unsubscribe"] = f"<{self._settings_url}>"
         mail["Auto-Submitted"] = "auto-generated"
-        mail["Content-Language"] = digest.language
         mail.set_content(letter.text, cte="quoted-printable")
         mail.add_alternative(letter.html, subtype="html", cte="quoted-printable")
+        mail["Content-Language"] = digest.language  # not before: it would be the first part's
         return mail.as_bytes()
 
     def _outgoing(self, digest: Digest, message_id: int, now: int, content: Content) -> Outgoing:

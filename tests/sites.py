@@ -124,9 +124,7 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(
-    folder: Path, *, ways: Ways = ALL_WAYS, **told: Any
-) -> AsyncIterator[Site]:
+async def open_site(folder: Path, *, ways: Ways = ALL_WAYS, **told: Any) -> AsyncIterator[Site]:
     """The running site, its store in `folder`; `told` is more for build_app. Nothing leaves it but
     what a test asks its courier for."""
     store = await Store.open(f"sqlite:///{folder / 'letterbell.db'}")

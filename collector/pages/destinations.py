@@ -175,6 +175,9 @@ async def _page(
     outward = _outward(request)
     sender = await request.app[SENDERS].current(sender.id) or sender
     targets = await outward.targets.every(sender.id)
+    room = len(targets) < MAX_TARGETS
+    if refused and not room:  # there is no form to say it at
+        done = (False, say_refusal(refused[1]))
     return await render(
         request,
         "destinations.html",
@@ -185,7 +188,7 @@ async def _page(
         place=PLACE,
         back=SETTINGS,
         targets=[view(each, switched_on=each.kind in outward.ways.kinds) for each in targets],
-        room=len(targets) < MAX_TARGETS,
+        room=room,
         digest=await outward.digests.is_on(sender.id),
         digest_address=await outward.digests.address(sender.id, sender.login),
         digest_hour=f"{outward.ways.digest_hour}:00",
