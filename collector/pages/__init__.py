@@ -72,7 +72,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
         *(web.route(way, path, _page(each)) for way, path, each in destinations.routes()),
-        web.get(atom.FEED, told(atom.send_feed)),
+        web.get(atom.FEED, atom.send_feed),
         web.get("/bell", _page(bell.show_bell)),
         web.post("/bell/read", _page(bell.submit_read)),
         web.get("/live/bell", _page(live.stream_bell), allow_head=False),

@@ -1,10 +1,13 @@
 """GET /feed/TOKEN.atom: a sender's notifications for a feed reader, which has no cookies."""
 
+import structlog
 from aiohttp import web
 
+from collector.errors import StoreUnavailable
 from collector.keys import OUTWARD, PUBLIC_URL
 from collector.outward.feeds import etag, write_feed
 
+log = structlog.get_logger()
 FEED = r"/feed/{token:[A-Za-z0-9_-]{1,100}}.atom"
 
 
@@ -12,7 +15,11 @@ async def send_feed(request: web.Request) -> web.StreamResponse:
     """The feed, or 304 where the reader has it as it is. Whatever opens nothing gets one answer."""
     outward = request.app[OUTWARD]
     token = request.match_info["token"]
-    feed = await outward.feeds.open(token) if outward else None
+    try:
+        feed = await outward.feeds.open(token) if outward else None
+    except StoreUnavailable as outage:  # told here, as the path is secret
+        log.warning("a feed without store", reason=outage.reason)
+        return web.Response(status=503, headers={"Retry-After": "60"})
     if outward is None or feed is None:
         raise web.HTTPNotFound
     public_url = request.app[PUBLIC_URL]

@@ -28,7 +28,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def news(store: Store, make_sent: Callable[..., Sent]) -> Callable[..., Awaitable[list[int]]]:
-    """`await news(3)`: so many mails of the sender are opened, which it is notified of. Their ids."""
+    """`await news(3)`: so many mails of the sender are opened, which are news. Their ids."""
 
     async def make(count: int = 1, kind: str = "open", **changes: object) -> list[int]:
         ids = []
@@ -46,9 +46,12 @@ def news(store: Store, make_sent: Callable[..., Sent]) -> Callable[..., Awaitabl
                 purpose="",
                 address=None,
             )
-            judged = Verdict("person", "browser", 1.0)
-            await store.write(partial(store_hits, hits=[hit], judge=lambda *_: judged))
+            await store.write(partial(store_hits, hits=[hit], judge=_believe))
             ids.append(sent.message_id)
         return ids
 
     return make
+
+
+def _believe(*_: object) -> Verdict:
+    return Verdict("person", "browser", 1.0)

@@ -1,5 +1,6 @@
 """A real HTTP server on loopback that keeps what it is sent and answers as it is told."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ class Receiver:
     url: str = ""
     port: int = 0
     calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
     answer: Callable[[], web.Response] = lambda: web.Response(text="ok")
 
     async def take(self, request: web.Request) -> web.Response:
         self.calls.append((dict(request.headers), await request.read()))
+        self.called.set()
         return self.answer()
 
 

@@ -1,8 +1,11 @@
-"""The feed over HTTP: without cookies, for whoever has its address, and no more often than it changed."""
+"""The feed over HTTP: without cookies, for whoever has its address, anew only when it changed."""
 
 import feedparser
 import pytest
 from aiohttp import ClientSession
+from structlog.testing import capture_logs
+
+from collector.errors import StoreUnavailable
 
 
 @pytest.fixture
@@ -73,3 +76,17 @@ async def test_whatever_opens_nothing_gets_one_answer(site, ana, path: str, ask)
 async def test_a_disabled_sender_has_none(site, ana, path: str, ask) -> None:
     await site.senders.set_enabled(ana.id, False)
     assert (await ask(path))[0] == 404
+
+
+async def test_an_outage_tells_nothing_of_the_address(
+    site, path: str, ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise StoreUnavailable("locked")
+
+    monkeypatch.setattr(site.outward.feeds, "open", fail)
+    with capture_logs() as logs:
+        status, headers, body = await ask(path)
+    assert (status, headers["Retry-After"], body) == (503, "60", b"")
+    assert path.removeprefix("/feed/").removesuffix(".atom") not in str(logs)
+    assert logs[0]["event"] == "a feed without store"

@@ -1,4 +1,4 @@
-"""How a sender hears of opens and clicks: chosen, added, tested, shown in words, and nobody else's."""
+"""How a sender hears of opens and clicks: chosen, added, tested, told in words; nobody else's."""
 
 import json
 import re
