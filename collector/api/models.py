@@ -4,7 +4,7 @@ Fields that a request may leave out have None for a default, which no request ca
 """
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -131,12 +131,7 @@ class NotificationQuery(Asked):
 class NotificationsRead(Asked):
     """Which notifications are read now: those named, or all."""
 
-    ids: list[SealedCursor] = Field(
-        default=None,
-        max_length=200,
-        description="Those alone; else all.",
-        json_schema_extra=_drop_default,
-    )
+    ids: Annotated[list[SealedCursor], Field(max_length=200)] = optional("Those alone; else all.")
 
 
 class Settings(BaseModel):

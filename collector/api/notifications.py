@@ -42,11 +42,11 @@ async def list_notifications(call: Call[NotificationQuery, None]) -> Notificatio
 
 async def read_notifications(call: Call[Nothing, NotificationsRead]) -> Unread:
     """POST /notifications/read: marks some as read, or all."""
-    notifications, sealed = call.app[NOTIFICATIONS], call.body.ids
-    if sealed is None:
-        await notifications.mark_all(call.sender.id)
+    notifications = call.app[NOTIFICATIONS]
+    if "ids" in call.body.model_fields_set:
+        await notifications.mark(call.sender.id, [_open(call, each) for each in call.body.ids])
     else:
-        await notifications.mark(call.sender.id, [_open(call, each) for each in sealed])
+        await notifications.mark_all(call.sender.id)
     return Unread(unread=await notifications.count_unread(call.sender.id))
 
 

@@ -94,6 +94,7 @@ async def test_as_a_recipient(store: Store, make_sent: Callable[..., Sent]) -> N
                 "whose": "theirs",
             }
         ],
+        "notifications": [],
     }
     assert second["recipients"] == 2
     assert [hit["whose"] for hit in second["hits"]] == ["shared"]
@@ -131,6 +132,31 @@ async def test_as_a_sender(store: Store, make_sent: Callable[..., Sent]) -> None
     ]
     assert await find_logins(store, Person(BOB)) == ["Bob"]
     assert await find_logins(store, Person("jimbob@example.org")) == []
+
+
+async def test_what_senders_were_told(store: Store, make_sent: Callable[..., Sent]) -> None:
+    senders = Senders(store)
+    ann = await senders.add("ann@example.org", "a secret of hers", ["ann@example.org"])
+    senders.close()
+    each = make_sent(sender_id=ann.id, recipients=(EVE, BOB), per_recipient=True)
+    await store.record_sent(each)
+    for recipient in (0, 1, 2):
+        await add_hits(store, make_hit(each.message_id, 1_700_000_100_000, recipient=recipient))
+    [received] = (await export(store, BOB))["received"]
+    assert [note["whose"] for note in received["notifications"]] == ["shared", "theirs"]
+    told = await export(store, "ann@example.org")
+    assert told["accounts"][0]["notify"] == "first"
+    [mail] = told["sent"]
+    assert mail["notifications"][2] == {
+        "kind": "open",
+        "verdict": "person",
+        "count": 1,
+        "first": "2023-11-14T22:15:00.000+00:00",
+        "last": "2023-11-14T22:15:00.000+00:00",
+        "recipient": BOB,
+        "read": None,
+    }
+    assert [note["recipient"] for note in mail["notifications"]] == [None, EVE, BOB]
 
 
 async def test_of_a_stranger_there_is_nothing(store: Store, make_sent: Callable[..., Sent]) -> None:

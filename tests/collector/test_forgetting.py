@@ -18,7 +18,7 @@ from collector.errors import StoreUnavailable
 from collector.forgetting import forget
 from collector.keeping import Keeping
 from collector.person import FORGOTTEN, Person
-from collector.schema import agent, consent, hit, message
+from collector.schema import agent, consent, hit, message, notification
 from collector.store import Outcome, Sent, SentLink, Store
 
 BOB, EVE = "Bob@Example.org", "eve@example.org"
@@ -83,6 +83,7 @@ async def test_among_several_the_address_goes_and_their_own_hits(
         "last_open_ms": 8,
     }
     assert [row["recipient"] for row in await rows(store, hit)] == [0, 1, 3]
+    assert [row["recipient"] for row in await rows(store, notification)] == [0, 1, 3]
     assert await forget(store, PERSON) == {}
 
 
@@ -248,6 +249,7 @@ def test_every_table_that_knows_of_people_is_thought_of() -> None:
         "agent",
         "hit",
         "consent",
+        "notification",
         *of_accounts,
         "secret",
     }

@@ -12,8 +12,10 @@ import pytest
 from sqlalchemy import event
 
 from collector.api.keys import ApiKeys
+from collector.feed import Feed
 from collector.filters import MessageFilter
 from collector.hitlist import HitFilter, hits_of_message, hits_of_sender, newest_hit
+from collector.notifications import Notifications
 from collector.periods import STEPS, read_periods
 from collector.roster import insert_sender
 from collector.stats import Stats
@@ -162,6 +164,21 @@ async def test_figures(plans: Plans, step: Any) -> None:
     [plan] = await plans.of(read_periods(plans.store, 1, since_ms=0, until_ms=1, step=step))
     assert_indexed(plan)
     assert "ix_message_sender_id (sender_id=? AND id>? AND id<?)" in plan[0]
+
+
+async def test_notifications(plans: Plans, sent: Sent) -> None:
+    notifications = Notifications(plans.store, Feed())
+    for reading in (
+        notifications.every(sent.sender_id),
+        notifications.unread(sent.sender_id),
+        notifications.count_unread(sent.sender_id),
+        notifications.page(sent.sender_id, before=9, limit=50, unread=True),
+        notifications.page(sent.sender_id, before=None, limit=50, unread=False),
+    ):
+        [plan] = await plans.of(reading)
+        assert "SEARCH notification USING" in plan[0]
+    [plan] = await plans.of(notifications.mark_mails(sent.sender_id, [7]))
+    assert "SEARCH notification USING" in plan[0]
 
 
 async def test_a_keys_look_up(plans: Plans) -> None:

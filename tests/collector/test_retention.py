@@ -12,7 +12,7 @@ from collector.erasing import ROWS
 from collector.errors import StoreUnavailable
 from collector.keeping import DAY_MS
 from collector.retention import Ages, Retention
-from collector.schema import hit, message
+from collector.schema import hit, message, notification
 from collector.store import Sent, Store
 from collector.tokens import mint_message_id
 
@@ -76,6 +76,17 @@ async def test_hits_go_by_their_own_age_and_stay_counted(store: Store, make_sent
     assert tuple(row) == (5, 5)
 
 
+@pytest.mark.parametrize(("hits", "days"), [(0, 90), (30, 30), (400, 90)])
+async def test_notifications_age_by_themselves_and_with_hits(
+    store: Store, make_sent: MakeSent, hits: float, days: float
+) -> None:
+    for age in (days - 0.1, days + 0.1):
+        await add_opens(store, await add_message(store, make_sent, age), at(age))
+    await sweep(store, hits=hits)
+    rows = await store.read(select(notification.c.last_ms))
+    assert [row.last_ms for row in rows] == [at(days - 0.1)]
+
+
 async def test_many_go_in_pieces_while_hits_come(
     store: Store, make_sent: MakeSent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +108,7 @@ async def test_many_go_in_pieces_while_hits_come(
     await sweeping
     assert came > 1
     assert max(sizes) == ROWS
-    assert sum(sizes) == 5_200
+    assert sum(sizes) == 5_200 + 1  # hits, and the notification of the first
     assert (await kept(store))[1] == [at(1), *[NOW_MS] * came]
 
 

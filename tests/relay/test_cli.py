@@ -86,12 +86,33 @@ def test_a_senders_life(configured: Run) -> None:
     assert "Password, shown this once: " in made.output
     configured("sender", "set", "app", "--disable", "--no-opens", "--address", "a@app.org")
     configured("sender", "set", "app", "--per-recipient", "--consent", "only-consented")
+    configured("sender", "set", "app", "--notify", "all")
     rows = [line.split() for line in configured("sender", "list").output.splitlines()]
-    titles = "LOGIN OPENS CLICKS STICKY COPIES CONSENT STATE ADDRESSES"
+    titles = "LOGIN OPENS CLICKS STICKY COPIES CONSENT NOTIFY STATE ADDRESSES"
     assert rows[0] == titles.split()
     assert rows[1:] == [
-        ["ana@example.com", "on", "on", "on", "shared", "site", "enabled", "ana@example.com"],
-        ["app", "off", "off", "on", "per-recipient", "only-consented", "disabled", "a@app.org"],
+        [
+            "ana@example.com",
+            "on",
+            "on",
+            "on",
+            "shared",
+            "site",
+            "first",
+            "enabled",
+            "ana@example.com",
+        ],
+        [
+            "app",
+            "off",
+            "off",
+            "on",
+            "per-recipient",
+            "only-consented",
+            "all",
+            "disabled",
+            "a@app.org",
+        ],
     ]
     configured("sender", "set", "app", "--shared", "--consent", "site")
     listed = configured("sender", "list").output

@@ -5,7 +5,11 @@ import asyncio
 import pytest
 
 from collector.erasing import erase
+from collector.notifications import Notifications
 from collector.pages import messages
+
+BELL = 'hx-target="#bell"'
+NONE, ONE = 'data-unread=""', 'data-unread="1"'
 
 
 class Stream:
@@ -15,6 +19,18 @@ class Stream:
         self._response = response
 
     async def next(self) -> str:
+        """The data of the next event of the page's own."""
+        while BELL in (event := await self.event()):
+            pass
+        return event
+
+    async def bell(self, says: str) -> str:
+        """The next event of the bell that says so."""
+        while BELL not in (event := await self.event()) or says not in event:
+            pass
+        return event
+
+    async def event(self) -> str:
         """The data of the next event; pings are passed over."""
         lines: list[str] = []
         async with asyncio.timeout(10):
@@ -142,10 +158,53 @@ async def test_another_sender_hears_nothing(site, ana, eve, listen, open_browser
 async def test_ends_with_the_session(site, ana, signed_in, listen) -> None:
     mail = await site.add_mail(ana)
     stream = await listen("/live")
-    await stream.next()
+    for _ in range(2):  # the list's, and the bell's
+        await stream.event()
     await site.senders.close_session(signed_in.cookie())
     await site.hit(ana, mail, "open")
     assert await stream.ended()
+
+
+@pytest.mark.parametrize("path", ["/live", "/live/{mail}", "/live/bell", "/live/bell?list"])
+async def test_the_bell_rings_in_each_pages_one_stream(site, ana, listen, path: str) -> None:
+    mail = await site.add_mail(ana, "Rung for")
+    stream = await listen(path.format(mail=mail))
+    await stream.bell(NONE)
+    await site.hit(ana, mail, "open")
+    assert "Rung for" in await stream.bell(ONE)
+    await Notifications(site.store, site.feed).mark_all(ana.id)
+    await stream.bell(NONE)
+
+
+async def test_the_bells_page_is_live(site, ana, listen) -> None:
+    stream = await listen("/live/bell?list")
+    assert "No notifications yet" in await stream.next()
+    mail = await site.add_mail(ana, "Rung for")
+    await site.hit(ana, mail, "open")
+    while "Rung for" not in await stream.next():
+        pass
+
+
+async def test_the_bell_says_nothing_twice(site, ana, listen) -> None:
+    stream = await listen("/live/bell")
+    await stream.bell(NONE)
+    mail = await site.add_mail(ana)
+    await site.hit(ana, mail, "open", verdict="scanner", rule="safe-links")
+    await site.hit(ana, mail, "click", link=0)
+    # The next thing that it says is news.
+    assert ONE in await stream.event()
+
+
+async def test_the_bell_of_another_is_silent(site, ana, eve, listen, open_browser) -> None:
+    other = await open_browser()
+    await other.be(site, eve)
+    stream = await listen("/live/bell", other)
+    await stream.bell(NONE)
+    await site.hit(ana, await site.add_mail(ana, "A secret of Ana's"), "open")
+    await site.hit(eve, await site.add_mail(eve, "Eve's own"), "open")
+    event = await stream.event()
+    assert "own" in event
+    assert "secret" not in event
 
 
 async def test_a_burst_is_one_event(site, ana, listen) -> None:
