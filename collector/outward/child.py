@@ -123,10 +123,10 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 def _show(masked: str, name: str) -> str:
     """A service for people: its name and, of its address, what is no secret."""
-    scheme, _, rest = masked.partition("://")
-    place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
-    is_host = "." in place.strip(".") and "..." not in place
-    return f"{name} ({scheme}://{place if is_host else place[:2]}…)"
+    place = re.split(r"[/?#]", masked.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
+    first, hidden, last = place.partition("...")  # as Apprise masks tokens
+    is_host = not hidden and "." in place
+    return f"{name} ({place if is_host else f'{first[:2]}…{last[-1:]}'})"
 
 
 def main() -> None:

@@ -48,7 +48,7 @@ class Fresh:
 
 def setup(app: web.Application) -> None:
     """Gives the application its memory of who asked much lately."""
-    app[TRIES] = Throttle(free=10)
+    app[TRIES] = Throttle(free=20)
 
 
 async def show_destinations(request: web.Request, sender: Sender) -> web.StreamResponse:

@@ -101,10 +101,10 @@ async def test_addresses_of_no_service(strict: Services, address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "shown", "secret"),
     [
-        ("ntfys://ntfy.sh/my-topic", "ntfy (ntfys://ntfy.sh…)", "topic"),
-        ("ntfy://my-topic", "ntfy (ntfys://my…)", "topic"),
-        ("tgram://123456789:abcdefg_hijklmnop/12315544/", "Telegram (tgram://1.…)", "6789"),
-        ("json://ana:word@example.com/hook?key=1", "JSON (json://example.com…)", "word"),
+        ("ntfys://ntfy.sh/my-topic", "ntfy (ntfy.sh)", "topic"),
+        ("ntfy://my-topic", "ntfy (my…)", "topic"),
+        ("tgram://123456789:abcdefg_hijklmnop/12315544/", "Telegram (1…p)", "6789"),
+        ("json://ana:word@example.com/hook?key=1", "JSON (example.com)", "word"),
     ],
 )
 async def test_how_services_are_shown(

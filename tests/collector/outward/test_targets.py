@@ -31,7 +31,7 @@ async def test_what_it_is_reached_by_is_sealed(
     await targets.add_service(sender_id, "ntfys://ntfy.sh/hidden", "en")
     one, other = await targets.every(sender_id)
     assert (one.kind, one.shown) == ("webhook", f"{receiver.url}/…")
-    assert (other.kind, other.shown) == ("service", "ntfy (ntfys://ntfy.sh…)")
+    assert (other.kind, other.shown) == ("service", "ntfy (ntfy.sh)")
     assert await targets.secret(sender_id, one.id) == {"url": address, "secret": secret}
     assert await targets.secret(sender_id, other.id) == {"url": "ntfys://ntfy.sh/hidden"}
     rows = await store.read(text("SELECT * FROM target"))
