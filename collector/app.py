@@ -16,6 +16,7 @@ from collector.errors import StoreUnavailable
 from collector.feed import Feed
 from collector.logins import OURS, Logins
 from collector.notifications import Notifications
+from collector.outward.parts import Outward
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Retention
@@ -67,6 +68,7 @@ def build_app(
     alarms: Callable[[], Mapping[str, str]] = dict,
     queue: MailQueue | None = None,
     enrolment: Enrolment = BY_ADMINS,
+    outward: Outward | None = None,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
@@ -75,7 +77,8 @@ def build_app(
     connect to. `sign_profile` puts the site's signature on a profile for Apple's devices; it may
     block. `logins` is what their own pages tell senders of passwords, `enrolment` how senders come
     about. `alarms` says what is wrong with the relay just now: what about, and the problem; `queue`
-    is its mail that waits, if there is any.
+    is its mail that waits, if there is any. Without `outward` notifications stay in the house, and
+    there is no page for where they go.
     """
     app = web.Application()
     app[keys.STORE] = store
@@ -99,6 +102,7 @@ def build_app(
     app[keys.ALARMS] = alarms
     app[keys.QUEUE] = queue or NoQueue()
     app[keys.ENROLMENT] = enrolment
+    app[keys.OUTWARD] = outward
     pages.setup(app)
     api.setup(app)
     app.add_routes([*routes(), *pages.routes(), *api.routes()])

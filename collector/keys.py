@@ -10,6 +10,7 @@ from collector.enrolment import Enrolment
 from collector.feed import Feed
 from collector.logins import Logins
 from collector.notifications import Notifications
+from collector.outward.parts import Outward
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import Retention
@@ -28,6 +29,7 @@ RECORDER = web.AppKey("RECORDER", Recorder)
 PRESENCE = web.AppKey("PRESENCE", Presence)
 RETENTION = web.AppKey("RETENTION", Retention)
 STATS = web.AppKey("STATS", Stats)
+OUTWARD: web.AppKey[Outward | None] = web.AppKey("OUTWARD")
 FEED = web.AppKey("FEED", Feed)
 NOTIFICATIONS = web.AppKey("NOTIFICATIONS", Notifications)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")

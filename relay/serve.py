@@ -98,6 +98,8 @@ async def serve(
                 servers=settings.servers,
                 sign_profile=_sign_profile(settings.smtp),
                 logins=logins(settings),
+                ways=settings.notify.parsed,
+                digest_from=settings.digest_from,
                 spool=spool,
                 signing=signing,
                 pace=pace(settings),
@@ -299,6 +301,7 @@ async def _reload_settings(
     site.change_keeping(settings.hits.parsed, settings.retention.parsed)
     site.tokens.change(settings.tokens.parsed)
     seal.change(settings.tokens.parsed)
+    await site.outward.change_keys(settings.tokens.parsed)
     delivery = settings.delivery
     site.change_delivery(
         pace=pace(settings),

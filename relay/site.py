@@ -20,6 +20,8 @@ from collector.enrolment import BY_ADMINS, Enrolment
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
 from collector.logins import OURS, Logins
+from collector.outward.parts import ALL_WAYS, Outward, Ways
+from collector.pages.telling import Words
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages, Retention
@@ -36,6 +38,7 @@ from relay.controls import CONTROL_DOMAIN
 from relay.custody import Clock, Custody
 from relay.delivery import Delivery, WhenAway
 from relay.drafts import Drafts
+from relay.letters import Letters
 from relay.orders import Orders, obey
 from relay.pipeline import Pipeline
 from relay.queue import Queue
@@ -70,6 +73,7 @@ class Site:
     tokens: Tokens
     recorder: Recorder
     retention: Retention
+    outward: Outward
     app: web.Application
 
     def change_delivery(self, *, pace: Pace, inline_timeout: float, when_away: WhenAway) -> None:
@@ -125,9 +129,12 @@ async def open_site(
     servers: Servers = UNSAID,
     sign_profile: Callable[[bytes], bytes] = bytes,
     logins: Logins = OURS,
+    ways: Ways = ALL_WAYS,
+    digest_from: str | None = None,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
 
+    Mails of a day's notifications are from `digest_from`, else from no-reply at `hostname`.
     Raises `StoreError` where the store cannot be used.
     """
     store = await Store.open(store_url)
@@ -146,6 +153,7 @@ async def open_site(
         consent=consent,
     )
     retention = Retention(store, ages)
+    outward = Outward(store, keys, Words(public_url), public_url=public_url, ways=ways)
     upstreams = Upstreams(routes)
     rewriting = Rewriting(
         tokens=tokens,
@@ -200,6 +208,15 @@ async def open_site(
         control_domain=control_domain,
         show_client=show_client,
     )
+    letters = Letters(
+        outward=outward,
+        spool=spool,
+        queue=queue,
+        signing=signing,
+        hostname=hostname,
+        mail_from=digest_from or f"no-reply@{hostname}",
+        settings_url=f"{public_url}/settings/notifications",
+    )
     app = build_app(
         store=store,
         senders=senders,
@@ -220,6 +237,7 @@ async def open_site(
         alarms=lambda: alarms.sounding,
         queue=queue,
         enrolment=enrolment,
+        outward=outward,
         secure_cookies=public_url.startswith("https:"),
     )
     await records.take_up(spool.entries)
@@ -227,6 +245,8 @@ async def open_site(
     running = loop.create_task(queue.run())
     obeying = loop.create_task(obey(Orders(spool.folder), queue))
     retaining = loop.create_task(retention.run())
+    writing = loop.create_task(letters.run()) if ways.digest else None
+    outward.run()
     try:
         yield Site(
             senders=senders,
@@ -240,11 +260,16 @@ async def open_site(
             tokens=tokens,
             recorder=recorder,
             retention=retention,
+            outward=outward,
             app=app,
         )
     finally:
         obeying.cancel()
         retaining.cancel()
+        if writing:
+            writing.cancel()
+            await asyncio.wait({writing})
+        await outward.close()
         await queue.stop(STOP_SECONDS)
         await running
         upstreams.close()

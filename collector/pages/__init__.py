@@ -2,10 +2,10 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`mails`, `messages`, `overview`, `connect`, `settings` (with `devices` and `account`), `bell`,
-`admin`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients`, `narrowing`,
-`figures`, `durations` and `snippets`, which are pure; in which language, `speech` knows, of those
-in `languages`.
+`mails`, `messages`, `overview`, `connect`, `settings` (with `devices` and `account`),
+`destinations`, `bell`, `atom`, `admin`, `live`; what they say is in `wording`, `marks`, `timeline`,
+`recipients`, `narrowing`, `figures`, `durations` and `snippets`, which are pure; in which language,
+`speech` knows, of those in `languages`. `telling` has the words for what leaves the house.
 """
 
 from datetime import UTC, datetime
@@ -18,8 +18,10 @@ from aiohttp import web
 from collector.pages import (
     account,
     admin,
+    atom,
     bell,
     connect,
+    destinations,
     devices,
     live,
     mails,
@@ -66,6 +68,7 @@ def setup(app: web.Application) -> None:
     environment.filters["plain_time"] = _plain_time
     speech.setup(app, environment)
     session.setup(app)
+    destinations.setup(app)
     live.setup(app)
     connect.setup(app)
     notice.setup(app)
@@ -100,6 +103,8 @@ def routes() -> list[web.RouteDef]:
         web.post("/settings/password", _page(account.submit_password)),
         web.post("/settings/sessions/end", _page(account.submit_end)),
         web.get("/settings/{section:devices|keys|password}", _page(settings.show_section)),
+        *(web.route(way, path, _page(each)) for way, path, each in destinations.routes()),
+        web.get(atom.FEED, atom.send_feed),
         web.get("/bell", _page(bell.show_bell)),
         web.post("/bell/read", _page(bell.submit_read)),
         web.get("/live/bell", _page(live.stream_bell), allow_head=False),
