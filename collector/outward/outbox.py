@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     Connection,
     Row,
@@ -188,7 +189,7 @@ def _leave_out(connection: Connection, target_id: int, count: int) -> None:
 
 
 _OF_TARGET = target.c.id == bindparam("of_target")
-_NOW: BindParameter[int] = bindparam("now_ms")
+_NOW: BindParameter[int] = bindparam("now_ms", type_=BigInteger)
 _IDS: BindParameter[object] = bindparam("ids", expanding=True)
 _WAITING = (
     select(func.count())

@@ -8,10 +8,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from places import Place
 from sites import Site, open_site
 from structlog.testing import capture_logs
 
-from collector import engine, passwords
+from collector import passwords
 from collector.pages import connect
 from collector.pages.snippets import PLACEHOLDER
 from collector.pages.tickets import LIFETIME, Tickets
@@ -43,12 +44,15 @@ def clock() -> list[float]:
 
 @pytest.fixture
 async def site(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, servers: Servers, clock: list[float]
+    tmp_path: Path,
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    servers: Servers,
+    clock: list[float],
 ) -> AsyncIterator[Site]:
     monkeypatch.setattr(connect, "Tickets", lambda: Tickets(lambda: clock[0]))
     monkeypatch.setattr(passwords, "COST", {"time_cost": 1, "memory_cost": 8, "parallelism": 1})
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.02)
-    async with open_site(tmp_path, servers=servers) as opened:
+    async with open_site(tmp_path, store_url=place.url, servers=servers) as opened:
         yield opened
 
 
