@@ -175,8 +175,10 @@ async def test_looks_right_everywhere(
     await expect(page.get_by_role("link", name="Winter news for Ida")).to_be_visible()
     assert await axe(page) == []
     assert not await page.evaluate(WIDE)
+    await page.evaluate("scrollTo(0, 0)")
     name = {1100: scheme, 320: f"phone-{scheme}"}[width]
-    await picture(page, f"screenshots/bell-page-{name}.png")
+    if scheme == "light":
+        await picture(page, f"screenshots/bell-page-{name}.png")
     await page.locator("#bell-button").click()
     recent = page.locator("#notes-recent")
     await expect(recent.get_by_text("5 of your mails were opened")).to_be_visible()
