@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from collector.consents import Consents
 from collector.export import PARTS, find_logins
+from collector.origins import Choice
 from collector.person import Person
 from collector.senders import Senders
 from collector.store import Outcome, Sent, SentLink, Store
@@ -115,6 +116,8 @@ async def test_as_a_sender(store: Store, make_sent: Callable[..., Sent]) -> None
     sent = make_sent(sender_id=bob.id, recipients=(EVE, "ann@example.org"), links=links)
     await store.record_sent(sent)
     await store.record_sent(make_sent())
+    await senders.stick(bob.id, [Choice("opens", False, "X-Track")], message_id=sent.message_id)
+    await senders.set_language(bob.id, "et")
     await add_hit(store, sent.message_id, 2)
     await add_hit(store, sent.message_id, 0)
     told = await export(store, BOB.upper())
@@ -123,7 +126,12 @@ async def test_as_a_sender(store: Store, make_sent: Callable[..., Sent]) -> None
     assert account["has_password"]
     assert [device["name"] for device in account["devices"]] == ["phone"]
     assert [(each["name"], each["scope"]) for each in account["api_keys"]] == [("reports", "read")]
-    assert len(account["sessions"]) == 1
+    [open_session] = account["sessions"]
+    assert open_session["created"] == open_session["last_used"]
+    assert account["language"] == "et"
+    [origin] = account["toggles_set_by"]
+    assert (origin["toggle"], origin["said_by"]) == ("opens", "X-Track")
+    assert origin["mail"] == f"{sent.message_id:x}"
     [mail] = told["sent"]
     assert mail["recipients"] == [EVE, "ann@example.org"]
     assert [hit["recipient"] for hit in mail["hits"]] == ["ann@example.org", None]

@@ -250,7 +250,8 @@ async def test_who_reads_all_the_time_keeps_it(
 
 def test_every_table_that_knows_of_people_is_thought_of() -> None:
     """A new one needs a part in forgetting.py and in export.py, or a place here."""
-    of_accounts = {"sender", "sender_address", "device", "api_key", "session"}  # `sender remove`
+    # `sender remove`
+    of_accounts = {"sender", "sender_address", "device", "api_key", "session", "toggle_origin"}
     assert set(schema.metadata.tables) == {
         "message",
         "agent",
