@@ -17,7 +17,7 @@ NOTIFY: tuple[Notify, ...] = get_args(Notify)
 DEFAULT_NOTIFY: Notify = "first"
 
 FOLD_AT = 4  # so many alike are shown as one
-FOLD_MS = 600_000  # different mails are alike if no more than this lies between their hits
+FOLD_MS = 120_000  # different mails are alike if no more than this lies between their hits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from collector.senders import Sender
 PAGE = 30
 RECENT = 5  # of the popover
 NAMED = 20  # mails of a fold that are listed at most
+MINUTE_MS = 60_000  # times are shown to the minute
 MAX_COUNT = 99  # above it the badge says "99+"
 
 _NOBODY = Subject(subject="", recipients=(), per_recipient=False)  # a mail that was erased just now
@@ -56,7 +57,7 @@ class NoteView:
     words: str
     whose: str
     message_id: int | None
-    first_ms: int | None  # only where it differs from the last
+    first_ms: int | None  # only where it is another minute than the last
     last_ms: int
     is_unread: bool
     mails: str
@@ -164,7 +165,7 @@ def view(fold: Fold, subjects: dict[int, Subject]) -> NoteView:
         words=words,
         whose=whose,
         message_id=newest.message_id if fold.mails == 1 else None,
-        first_ms=first_ms if first_ms != newest.last_ms else None,
+        first_ms=first_ms if newest.last_ms - first_ms >= MINUTE_MS else None,
         last_ms=newest.last_ms,
         is_unread=fold.is_unread,
         mails=" ".join(f"{each:x}" for each in ids),

@@ -17,7 +17,8 @@ BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Fi
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 LETTER = '<p>Hello, see <a href="http://localhost/plans">the plans</a>.</p>'
 SMALL = {"viewport": {"width": 1100, "height": 640}, "reduced_motion": "reduce"}
-NARROW = {"width": 320, "height": 700}
+MAILING = ("Ida", "Jan", "Kim", "Lou", "Max")
+WIDE = "document.documentElement.scrollWidth > window.innerWidth"
 
 
 async def fetch(demo, page: Page, subject: str, kind: str, agent: str = BROWSER) -> None:
@@ -125,31 +126,11 @@ async def test_by_keyboard(demo, mailbox, open_page, tab_to) -> None:
     await expect(button(page, 1)).to_be_visible()  # whoever looks has read it
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1100, 320])
-async def test_looks_right_everywhere(
-    demo, mailbox, open_page, axe, picture, scheme: str, width: int
-) -> None:
-    options = SMALL | {"color_scheme": scheme, "viewport": {"width": width, "height": 700}}
-    page = await open_page("/bell", **options)
-    await fetch(demo, page, "Minutes", "o")
-    await expect(page.locator("#notes").get_by_text("Minutes of the meeting")).to_be_visible()
-    assert await axe(page) == []
-    wide = "document.documentElement.scrollWidth > window.innerWidth"
-    assert not await page.evaluate(wide)
-    name = {1100: scheme, 320: f"phone-{scheme}"}[width]
-    await picture(page, f"screenshots/bell-page-{name}.png")
-    await page.locator("#bell-button").click()
-    await expect(page.locator("#notes-recent").get_by_text("Re: the keys")).to_be_visible()
-    assert await axe(page) == []
-    assert not await page.evaluate(wide)
-    await picture(page, f"screenshots/bell-{name}.png")
-
-
 async def test_read_one_and_read_all(demo, mailbox, open_page) -> None:
     page = await open_page("/bell")
     other = await page.context.new_page()
     await other.goto(f"{demo.url}/settings")
+    await fetch(demo, page, "Minutes", "o")
     await expect(button(page, 2)).to_be_visible()
     await page.get_by_role("button", name="Mark as read: Minutes of the meeting").click()
     for each in (page, other):
@@ -168,3 +149,39 @@ async def test_without_scripts(demo, mailbox, open_page) -> None:
     await page.get_by_role("link", name="Notifications").first.click()
     await expect(page.get_by_role("heading", name="Notifications")).to_be_visible()
     await expect(page.locator("#notes .note")).to_have_count(3)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def mailing(demo):
+    """The same to several people, a mail each."""
+    for name in MAILING:
+        await demo.send(f"Winter news for {name}", LETTER, f"{name.lower()}@inbox.example")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1100, 320])
+async def test_looks_right_everywhere(
+    demo, mailbox, mailing, open_page, axe, picture, scheme: str, width: int
+) -> None:
+    options = SMALL | {"color_scheme": scheme, "viewport": {"width": width, "height": 700}}
+    page = await open_page("/bell", **options)
+    for name in MAILING:
+        await fetch(demo, page, f"Winter news for {name}", "o")
+    await fetch(demo, page, "Lunch", "c")
+    await fetch(demo, page, "Minutes", "c")
+    await expect(page.locator("#notes").get_by_text("5 of your mails were opened")).to_have_count(2)
+    await expect(page.locator("#notes").get_by_role("link", name="Minutes")).to_have_count(2)
+    await page.get_by_text("Which ones…").click()
+    await expect(page.get_by_role("link", name="Winter news for Ida")).to_be_visible()
+    assert await axe(page) == []
+    assert not await page.evaluate(WIDE)
+    await page.evaluate("scrollTo(0, 0)")
+    name = {1100: scheme, 320: f"phone-{scheme}"}[width]
+    if scheme == "light":
+        await picture(page, f"screenshots/bell-page-{name}.png")
+    await page.locator("#bell-button").click()
+    recent = page.locator("#notes-recent")
+    await expect(recent.get_by_text("5 of your mails were opened")).to_be_visible()
+    assert await axe(page) == []
+    assert not await page.evaluate(WIDE)
+    await picture(page, f"screenshots/bell-{name}.png")
