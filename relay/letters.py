@@ -64,15 +64,19 @@ class Letters:
                 await self.look()
             except StoreUnavailable as error:
                 log.warning("a day's mails wait for the store", reason=error.reason)
-            except SpoolError as error:
-                log.warning("a day's mails wait for the spool", problem=error.problem)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Writes what is due now. Raises StoreUnavailable, SpoolError: it is due again later."""
+        """Writes what is due now; what fails is due again soon. Raises StoreUnavailable."""
         for digest in await self._outward.digests.due():
-            await self._send(digest)
-            await self._outward.digests.told(digest.sender_id, digest.last_id)
+            try:
+                await self._send(digest)
+            except SpoolError as error:
+                log.warning("a day's mail waits for the spool", problem=error.problem)
+            except Exception:  # the others get theirs
+                log.exception("a day's mail broke", sender=digest.sender_id)
+            else:
+                await self._outward.digests.told(digest.sender_id, digest.last_id)
 
     async def _send(self, digest: Digest) -> None:
         now = self._now_ms()

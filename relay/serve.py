@@ -301,7 +301,7 @@ async def _reload_settings(
     site.change_keeping(settings.hits.parsed, settings.retention.parsed)
     site.tokens.change(settings.tokens.parsed)
     seal.change(settings.tokens.parsed)
-    await site.outward.change_keys(settings.tokens.parsed)
+    site.outward.change_keys(settings.tokens.parsed)
     delivery = settings.delivery
     site.change_delivery(
         pace=pace(settings),

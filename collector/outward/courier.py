@@ -75,17 +75,18 @@ class Courier:
         self._now_ms = now_ms
         self._chance = chance
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._is_sealed_anew = False
         self._at_work: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Looks for what is due, again and again, until it is cancelled."""
         loop = asyncio.get_running_loop()
-        sealed_anew, is_away, next_sweep = False, False, 0.0
+        is_away, next_sweep = False, 0.0
         while True:
             try:
-                if not sealed_anew:
+                if not self._is_sealed_anew:
+                    self._is_sealed_anew = True
                     await self._targets.reseal()
-                    sealed_anew = True
                 if loop.time() >= next_sweep:
                     await self._store.write(partial(outbox.sweep, now_ms=self._now_ms()))
                     next_sweep = loop.time() + SWEEP_SECONDS
@@ -95,7 +96,13 @@ class Courier:
                 if not is_away:
                     log.warning("notifications wait for the store", reason=error.reason)
                 is_away = True
+            except Exception:
+                log.exception("the courier failed")
             await asyncio.sleep(LOOK_SECONDS)
+
+    def seal_anew(self) -> None:
+        """The keys have changed: what older ones have sealed goes under the first one, soon."""
+        self._is_sealed_anew = False
 
     async def stop(self) -> None:
         """What is being sent may end; what is cut short is sent again after the next start."""
@@ -151,6 +158,9 @@ class Courier:
                     await self._send_all(due, secret)
             except StoreUnavailable as error:
                 log.warning("a target waits for the store", id=due.target_id, reason=error.reason)
+            except Exception:  # ours is the fault; it waits ever longer, as if it were the target's
+                log.exception("a target broke the courier", id=due.target_id)
+                await self._fail(due, Failed("refused"))
 
     async def _post_each(self, due: Due, secret: Secret) -> None:
         until = asyncio.get_running_loop().time() + TURN_SECONDS

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from collector.outward.outcomes import Failed
 from collector.outward.pace import LIFETIME, WAITS, is_hopeless, wait
-from collector.schema import message, notification, outbox, target
+from collector.schema import message, notification, outbox, sender, target
 from collector.store import Store
 
 HOLD_MS = 5_000  # a scanner's burst shows by then, and its clicks are taken back (verdict.py)
@@ -213,7 +213,9 @@ _DUE = (
         target.c.failures,
         target.c.failing_since_ms,
     )
+    .join(sender)
     .where(
+        sender.c.enabled,
         target.c.kind.in_(bindparam("kinds", expanding=True)),
         target.c.disabled_at_ms.is_(None),
         target.c.next_at_ms <= _NOW,

@@ -93,10 +93,10 @@ class Outward:
         """From now on what is due is sent."""
         self._running = asyncio.get_running_loop().create_task(self.courier.run(), name="courier")
 
-    async def change_keys(self, keys: Sequence[Key]) -> None:
-        """From now on these seal what targets are reached by. Raises StoreUnavailable."""
+    def change_keys(self, keys: Sequence[Key]) -> None:
+        """From now on these seal what targets are reached by."""
         self._seal.change(keys)
-        await self.targets.reseal()
+        self.courier.seal_anew()
 
     async def close(self) -> None:
         """Lets what is being sent end, for some seconds."""

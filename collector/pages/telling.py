@@ -49,7 +49,6 @@ class Words:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals["_"] = say
         self._templates.globals["speech"] = speech.current
 
     def title(self, language: str) -> str:
@@ -96,6 +95,8 @@ class Words:
             "mails": [self._about(each) for each in list(mails.values())[:MAILS]],
             "more": _more(sum(map(len, list(mails.values())[MAILS:]))),
             "home": f"{self._public_url}/",
+            "why": say("You get this mail at most once a day, as you have wished."),
+            "change": say("Change that"),
             "settings": f"{self._public_url}/settings/notifications",
         }
         return Letter(

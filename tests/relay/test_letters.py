@@ -15,12 +15,14 @@ from relays import Sink, until
 from sqlalchemy import text
 
 from collector.hits import Hit, store_hits
+from collector.outward.digests import Digest
 from collector.outward.parts import Ways
 from collector.senders import Senders
 from collector.store import Sent, Store
 from collector.tokens import Key, mint_message_id
 from collector.verdict import Verdict
 from relay.drafts import Drafts
+from relay.letters import Letters
 from relay.sealing import Seal
 from relay.signing import Signing
 from relay.site import Site, open_site
@@ -198,6 +200,21 @@ async def test_a_full_disk_only_delays_it(yard: Yard, monkeypatch: pytest.Monkey
     await store.close()
     async with yard.site():
         await yard.next_mail()
+
+
+async def test_one_that_breaks_stops_nothing(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    await yard.fill(subject="Broken")
+    written: list[str] = []
+
+    def fail(_: object, digest: Digest, *__: object) -> bytes:
+        written.append(digest.address)
+        raise ValueError("ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Letters, "_compose", fail)
+        async with yard.site():
+            await until(lambda: bool(written))
+    assert yard.sink.mails == []
 
 
 async def test_is_from_whom_the_site_says_and_signed(yard: Yard) -> None:

@@ -364,6 +364,30 @@ async def test_a_sender_hears_of_nobody_else(
     assert (hers.waiting, hers.sent_at_ms) == (0, None)
 
 
+async def test_nothing_is_sent_for_a_disabled_sender(
+    house: House, secret: str, receiver: Receiver, news: Make
+) -> None:
+    await news()
+    await house.store.write(lambda c: c.execute(text("UPDATE sender SET enabled = 0")))
+    await house.go()
+    assert receiver.calls == []
+
+
+async def test_a_fault_of_ours_is_waited_out_as_well(
+    house: House, secret: str, receiver: Receiver, news: Make
+) -> None:
+    async def fail(*_: object) -> Taken:
+        raise KeyError("ours")
+
+    post, house.webhooks.post = house.webhooks.post, fail  # type: ignore[method-assign,assignment]
+    await news()
+    await house.go()
+    assert (await house.target()).failures == 1
+    house.webhooks.post = post  # type: ignore[method-assign]
+    await house.go(ahead=10_000)
+    assert len(receiver.calls) == 1
+
+
 async def test_an_erased_mail_is_told_nowhere(
     house: House, secret: str, receiver: Receiver, news: Make
 ) -> None:
