@@ -6,7 +6,7 @@ its address a few bytes, and what lists need (counts, first, last) stands on the
 changed in the transaction that stores the hits.
 """
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import (
     JSON,
@@ -136,6 +136,10 @@ session = Table(
 )
 
 STATES = ("sending", "delivered", "deferred", "refused", "queued")
+# Who decides whether a message is tracked: its sender's settings, a control header of its own, a
+# control address among its recipients, the word behind the login.
+Origin = Literal["setting", "header", "address", "login"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 # One submission. Its id is the one in its tokens: time-ordered, so "newest first" is "highest id
 # first". The wide columns stand last: lists then never read the pages that they overflow to.
@@ -176,6 +180,10 @@ message = Table(
     # [[recipient's ordinal, "open" or "click", "refused" or "no consent"], …]: not tracked though
     # the message was
     Column("objected", JSON(none_as_null=True)),
+    # [[rule, how many, where it leads], …]: what was left as it is, a few rows (rewriter/left.py)
+    Column("skipped", JSON(none_as_null=True)),
+    Column("opens_from", Word(ORIGINS)),  # who decided whether opens are tracked
+    Column("clicks_from", Word(ORIGINS)),
     Index(None, "sender_id", "id"),  # a sender's list, newest first
 )
 

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from collector import engine, migrations
 from collector.consent import Objected
 from collector.errors import StoreConflict, StoreUnavailable
-from collector.schema import message
+from collector.schema import Origin, message
 from collector.write_thread import WriteThread
 from collector.writer import Step, Writer
 
@@ -54,6 +54,8 @@ class Sent:
 
     `per_recipient`: each recipient gets a copy of their own, and hits tell their ordinal, which is
     their place in `recipients`, from 1. `shared_reason` says why not, where the sender wished it.
+    `skipped` is what stayed as it was: by which rule, how much of it, an example. `opens_from` and
+    `clicks_from` say who decided whether each is tracked.
     """
 
     message_id: int
@@ -70,6 +72,9 @@ class Sent:
     per_recipient: bool = False
     shared_reason: str | None = None
     objected: tuple[Objected, ...] = ()
+    skipped: tuple[tuple[str, int, str], ...] = ()
+    opens_from: Origin | None = None
+    clicks_from: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +216,10 @@ def _message_row(sent: Sent) -> dict[str, Any]:
         "shared_reason": sent.shared_reason,
         "objected": [list(astuple(each)) for each in sent.objected] or None,
         "links": [[link.ordinal, link.target, storable(link.html)] for link in sent.links],
+        "skipped": [[rule, count, storable(example)] for rule, count, example in sent.skipped]
+        or None,
+        "opens_from": sent.opens_from,
+        "clicks_from": sent.clicks_from,
     }
 
 

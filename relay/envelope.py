@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from collector.devices import Device
+from collector.schema import Origin
 from collector.senders import Sender
 from relay.content import Content
 from relay.credentials import Credentials
@@ -45,20 +46,37 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """True: track; False: do not; None: as the sender has set it."""
+    """True: track; False: do not; None: as the sender has set it.
+
+    Where a wish comes from makes it no other wish, so that wishes are equal without it.
+    """
 
     opens: bool | None = None
     clicks: bool | None = None
+    opens_from: Origin = field(default="setting", compare=False)
+    clicks_from: Origin = field(default="setting", compare=False)
 
     def __and__(self, other: "Wishes") -> "Wishes":
         """Both wishes together: the more restrictive of each."""
-        return Wishes(_stricter(self.opens, other.opens), _stricter(self.clicks, other.clicks))
+        opens, clicks = self, self
+        if _is_stricter(other.opens, self.opens):
+            opens = other
+        if _is_stricter(other.clicks, self.clicks):
+            clicks = other
+        return Wishes(opens.opens, clicks.clicks, opens.opens_from, clicks.clicks_from)
+
+    def by(self, origin: Origin) -> "Wishes":
+        """The same, as it was said there."""
+        return Wishes(
+            self.opens,
+            self.clicks,
+            "setting" if self.opens is None else origin,
+            "setting" if self.clicks is None else origin,
+        )
 
 
-def _stricter(one: bool | None, other: bool | None) -> bool | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one and other
+def _is_stricter(one: bool | None, other: bool | None) -> bool:
+    return one is not None and (other is None or (other and not one))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

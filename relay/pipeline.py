@@ -297,4 +297,7 @@ def _sent(
         per_recipient=reason is None and any(copy.recipient > 0 for copy in planned.copies),
         shared_reason=planned.shared_reason if reason is None else None,
         objected=planned.objected,
+        skipped=made.left,
+        opens_from=planned.opens_from,
+        clicks_from=planned.clicks_from,
     )

@@ -13,6 +13,7 @@ not learn whether there are others. What recipients say to all this is `objectio
 from dataclasses import dataclass, replace
 
 from collector.consent import Objected
+from collector.schema import Origin
 from collector.senders import Sender
 from relay.envelope import Envelope, Recipient, Wishes
 
@@ -42,13 +43,16 @@ class Plan:
     """The copies to make, and the toggles to remember (both None: nothing changes).
 
     Copies differ in who gets them alone, but where some have `objected`. `shared_reason` says why
-    nobody is told apart where the sender wished a copy for each recipient.
+    nobody is told apart where the sender wished a copy for each recipient. `opens_from` and
+    `clicks_from` say who decided of each, before any recipient objects.
     """
 
     copies: tuple[PlannedCopy, ...]
     remember: Wishes
     shared_reason: str | None = None
     objected: tuple[Objected, ...] = ()
+    opens_from: Origin = "setting"
+    clicks_from: Origin = "setting"
 
     @property
     def reason(self) -> str | None:
@@ -92,11 +96,18 @@ def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
             _to_remember(sender.clicks, own.clicks, wishes.clicks),
         )
     if reason is not None or not sender.per_recipient:
-        return Plan(copies=(copy,), remember=remember)
-    split = _split(copy)
-    shared_reason = too_many(len(split), envelope.content.size)
+        shared_reason = None
+        copies: tuple[PlannedCopy, ...] = (copy,)
+    else:
+        split = _split(copy)
+        shared_reason = too_many(len(split), envelope.content.size)
+        copies = (copy,) if shared_reason else split
     return Plan(
-        copies=(copy,) if shared_reason else split, remember=remember, shared_reason=shared_reason
+        copies=copies,
+        remember=remember,
+        shared_reason=shared_reason,
+        opens_from=wishes.opens_from,
+        clicks_from=wishes.clicks_from,
     )
 
 

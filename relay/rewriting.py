@@ -20,7 +20,7 @@ from relay import metrics
 from relay.content import Content
 from relay.drafts import Drafts
 from relay.policy import PlannedCopy
-from rewriter import Link, Rewritten, Tracking, Untouched, plan
+from rewriter import Left, Link, Rewritten, Tracking, Untouched, find_left, plan
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ class Made:
     """What each copy holds, and what was put in: links, a pixel, old links of ours mended.
 
     `reason` says why there is nothing to track in any, if there is nothing. Then no copy differs
-    from another, and there is one content, for all.
+    from another, and there is one content, for all. `left` is what stayed as it was, and why.
     """
 
     contents: tuple[Content, ...]
@@ -41,6 +41,7 @@ class Made:
     links: tuple[Link, ...] = ()
     pixel: bool = False
     restored: int = 0
+    left: tuple[Left, ...] = ()
 
 
 class Rewriting:
@@ -148,10 +149,11 @@ class Rewriting:
     ) -> Made:
         found = plan(message, tracking=tracking, own=self._own)
         if isinstance(found, Untouched):
-            return Made((content,), found.reason)
+            return Made((content,), found.reason, left=_find_left(found, tracking))
         first = found.render(links[0])
+        left = _find_left(first, tracking)
         if isinstance(first, Untouched):
-            return Made((content,), first.reason)
+            return Made((content,), first.reason, left=left)
         contents = [self._drafts.keep(first.message)]
         tracked = bool(first.pixel or first.links)
         for each in links[1:] if tracked else ():
@@ -165,7 +167,13 @@ class Rewriting:
             links=first.links,
             pixel=bool(first.pixel),
             restored=len(first.restored),
+            left=left,
         )
+
+
+def _find_left(made: Rewritten | Untouched, tracking: Tracking) -> tuple[Left, ...]:
+    """Of a copy that is not to be tracked, nothing was left out."""
+    return find_left(made, opens=tracking.opens) if tracking.opens or tracking.clicks else ()
 
 
 def _join(groups: Sequence[tuple[list[int], Made]]) -> Made:
@@ -183,4 +191,5 @@ def _join(groups: Sequence[tuple[list[int], Made]]) -> Made:
         links=max((made.links for made in tracked), key=len),
         pixel=any(made.pixel for made in tracked),
         restored=groups[0][1].restored,
+        left=tuple(dict.fromkeys(each for _, made in groups for each in made.left)),
     )

@@ -1,0 +1,16 @@
+"""What was left as it is in a message, and who decided whether it is tracked."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Adds three columns to `message`."""
+    op.add_column("message", sa.Column("skipped", sa.JSON()))
+    op.add_column("message", sa.Column("opens_from", sa.SmallInteger()))
+    op.add_column("message", sa.Column("clicks_from", sa.SmallInteger()))
