@@ -182,7 +182,9 @@ message = Table(
     Column("objected", JSON(none_as_null=True)),
     # [[rule, how many, where it leads], …]: what was left as it is, a few rows (rewriter/left.py)
     Column("skipped", JSON(none_as_null=True)),
-    Column("opens_from", Word(ORIGINS)),  # who decided whether opens are tracked
+    Column("opens_wished", Boolean),  # whether they were to be tracked, and who decided that
+    Column("clicks_wished", Boolean),
+    Column("opens_from", Word(ORIGINS)),
     Column("clicks_from", Word(ORIGINS)),
     Index(None, "sender_id", "id"),  # a sender's list, newest first
 )

@@ -48,14 +48,24 @@ class SentLink:
     html: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """Whether a message's opens and links were to be tracked, and who decided that; what came of it
+    is another matter."""
+
+    opens: bool
+    clicks: bool
+    opens_from: Origin
+    clicks_from: Origin
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """One submission, as it is about to leave.
 
     `per_recipient`: each recipient gets a copy of their own, and hits tell their ordinal, which is
     their place in `recipients`, from 1. `shared_reason` says why not, where the sender wished it.
-    `skipped` is what stayed as it was: by which rule, how much of it, an example. `opens_from` and
-    `clicks_from` say who decided whether each is tracked.
+    `skipped` is what stayed as it was: by which rule, how much of it, an example.
     """
 
     message_id: int
@@ -73,8 +83,7 @@ class Sent:
     shared_reason: str | None = None
     objected: tuple[Objected, ...] = ()
     skipped: tuple[tuple[str, int, str], ...] = ()
-    opens_from: Origin | None = None
-    clicks_from: Origin | None = None
+    wished: Wished | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +227,10 @@ def _message_row(sent: Sent) -> dict[str, Any]:
         "links": [[link.ordinal, link.target, storable(link.html)] for link in sent.links],
         "skipped": [[rule, count, storable(example)] for rule, count, example in sent.skipped]
         or None,
-        "opens_from": sent.opens_from,
-        "clicks_from": sent.clicks_from,
+        "opens_wished": sent.wished and sent.wished.opens,
+        "clicks_wished": sent.wished and sent.wished.clicks,
+        "opens_from": sent.wished and sent.wished.opens_from,
+        "clicks_from": sent.wished and sent.wished.clicks_from,
     }
 
 

@@ -298,6 +298,5 @@ def _sent(
         shared_reason=planned.shared_reason if reason is None else None,
         objected=planned.objected,
         skipped=made.left,
-        opens_from=planned.opens_from,
-        clicks_from=planned.clicks_from,
+        wished=planned.wished,
     )

@@ -13,8 +13,8 @@ not learn whether there are others. What recipients say to all this is `objectio
 from dataclasses import dataclass, replace
 
 from collector.consent import Objected
-from collector.schema import Origin
 from collector.senders import Sender
+from collector.store import Wished
 from relay.envelope import Envelope, Recipient, Wishes
 
 MAX_COPIES = 100
@@ -43,16 +43,15 @@ class Plan:
     """The copies to make, and the toggles to remember (both None: nothing changes).
 
     Copies differ in who gets them alone, but where some have `objected`. `shared_reason` says why
-    nobody is told apart where the sender wished a copy for each recipient. `opens_from` and
-    `clicks_from` say who decided of each, before any recipient objects.
+    nobody is told apart where the sender wished a copy for each recipient. `wished` is what was to
+    be tracked before any recipient objected, and who decided that.
     """
 
     copies: tuple[PlannedCopy, ...]
     remember: Wishes
+    wished: Wished
     shared_reason: str | None = None
     objected: tuple[Objected, ...] = ()
-    opens_from: Origin = "setting"
-    clicks_from: Origin = "setting"
 
     @property
     def reason(self) -> str | None:
@@ -105,9 +104,8 @@ def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
     return Plan(
         copies=copies,
         remember=remember,
+        wished=Wished(opens, clicks, wishes.opens_from, wishes.clicks_from),
         shared_reason=shared_reason,
-        opens_from=wishes.opens_from,
-        clicks_from=wishes.clicks_from,
     )
 
 

@@ -2,8 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `settings`, `live`; what they say is in `wording`, `marks`, `timeline`, `recipients` and
-`durations`, which are pure; in which language, `speech` knows, of those in `languages`.
+`messages`, `download`, `settings`, `live`; what they say is in `wording`, `reasons`, `marks`,
+`summary`, `timeline`, `recipients` and `durations`, which are pure; in which language, `speech`
+knows, of those in `languages`.
 """
 
 from datetime import UTC, datetime
@@ -54,6 +55,7 @@ def routes() -> list[web.RouteDef]:
         *notice.routes(),
         web.get("/", _page(messages.show_list)),
         web.get(r"/mail/{message_id:\d+}", _page(messages.show_message)),
+        web.get(r"/mail/{message_id:\d+}/export.{form:json|csv}", _page(messages.show_export)),
         web.post(r"/mail/{message_id:\d+}/stop", _page(messages.submit_stop)),
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
         web.get("/settings", _page(settings.show_settings)),

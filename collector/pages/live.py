@@ -17,7 +17,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 from collector.errors import StoreUnavailable
 from collector.feed import Feed, News
 from collector.keys import FEED, STATS
-from collector.pages.messages import read_id, read_list, read_message, view_mail
+from collector.pages.messages import read_asked, read_id, read_list, read_message, view_mail
 from collector.pages.session import who
 from collector.senders import Sender
 
@@ -57,18 +57,18 @@ async def stream_list(request: web.Request, sender: Sender) -> web.StreamRespons
 
 
 async def stream_message(request: web.Request, sender: Sender) -> web.StreamResponse:
-    """GET /live/ID: keeps one mail's page as it is now."""
-    message_id = read_id(request.match_info["message_id"])
+    """GET /live/ID?all&recipient=N: keeps one mail's page as it is now."""
+    message_id, asked = read_id(request.match_info["message_id"]), read_asked(request)
 
     async def pump(stream: EventSourceResponse, news: News) -> None:
-        while view := await read_message(request, sender, message_id):
+        while view := await read_message(request, sender, message_id, asked):
             await send_part(request, stream, "live/message.html", view=view)
             while message_id not in await _gather(news):
                 pass
             if await who(request) is None:
                 return
 
-    if await read_message(request, sender, message_id) is None:
+    if message_id is None or not await request.app[STATS].has(sender.id, message_id):
         raise web.HTTPNotFound
     return await serve(request, request.app[FEED], sender.id, pump)
 

@@ -13,7 +13,7 @@ from collector.consents import Consents
 from collector.export import PARTS, find_logins
 from collector.person import Person
 from collector.senders import Senders
-from collector.store import Outcome, Sent, SentLink, Store
+from collector.store import Outcome, Sent, SentLink, Store, Wished
 from collector.verdict import Verdict
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/export.schema.json").read_text())
@@ -110,7 +110,13 @@ async def test_as_a_sender(store: Store, make_sent: Callable[..., Sent]) -> None
     token = await senders.open_session(bob.id, 60)
     senders.close()
     links = (SentLink(0, "https://example.com/", ""),)
-    sent = make_sent(sender_id=bob.id, recipients=(EVE, "ann@example.org"), links=links)
+    sent = make_sent(
+        sender_id=bob.id,
+        recipients=(EVE, "ann@example.org"),
+        links=links,
+        skipped=(("opt-out", 2, "x.org"),),
+        wished=Wished(True, True, "header", "setting"),
+    )
     await store.record_sent(sent)
     await store.record_sent(make_sent())
     await add_hit(store, sent.message_id, 2)
@@ -125,6 +131,8 @@ async def test_as_a_sender(store: Store, make_sent: Callable[..., Sent]) -> None
     [mail] = told["sent"]
     assert mail["recipients"] == [EVE, "ann@example.org"]
     assert [hit["recipient"] for hit in mail["hits"]] == ["ann@example.org", None]
+    assert mail["skipped"] == [{"rule": "opt-out", "number": 2, "example": "x.org"}]
+    assert mail["wished"]["opens_from"] == "header"
     text = json.dumps(told)
     assert not [
         secret for secret in (("argon2", password, key, token, "a secret")) if secret in text

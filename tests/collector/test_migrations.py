@@ -66,6 +66,11 @@ ADDED: dict[str, dict[str, object]] = {
         "outcomes": None,
         "stopped_at_ms": None,
         "objected": None,
+        "skipped": None,
+        "opens_wished": None,
+        "clicks_wished": None,
+        "opens_from": None,
+        "clicks_from": None,
     },
 }
 

@@ -24,9 +24,9 @@ WORDS = {"2026-11-28": "f519a3a3cf63a00b"}
 
 
 def texts() -> Iterator[str]:
-    """All that templates and code have marked."""
+    """All that recipients read: what its templates and its code have marked."""
     sources = [(path, babel_extract) for path in HERE.glob("templates/notice/*.html")]
-    sources += [(path, "python") for path in HERE.glob("*.py")]
+    sources += [(HERE / "notice.py", "python")]
     for path, method in sources:
         with path.open("rb") as file:
             found = list(extract(method, file, keywords={"_": None}))
