@@ -106,7 +106,7 @@ async def test_one_mail_tells_all_of_it(visit, quote, axe, picture, request, sha
     await expect(page.locator(".fact .word")).to_have_text(
         ["Delivered", "Opened 7 times", "Clicked 3 times"]
     )
-    await expect(page.locator("#story")).to_contain_text("likely ben@inbox.example and clara@")
+    await expect(page.locator("#facts")).to_contain_text("likely ben@inbox.example and clara@")
     await expect(page.locator(".timeline .what")).to_have_text(
         [
             "Sent",
@@ -166,7 +166,7 @@ async def test_a_phone_shows_it_all_without_going_sideways(visit, quote) -> None
 
 async def test_one_copy_alone_and_back(visit, quote) -> None:
     page = await visit(f"/mail/{quote}")
-    await page.get_by_role("link", name="Only what happened to the copy of luc@").click()
+    await page.get_by_role("link", name="Only this copy: luc@").click()
     await expect(page.get_by_text("Only the copy of luc@atelier.example.")).to_be_visible()
     await expect(page.locator(".timeline .what")).to_have_text(
         ["Sent", "Accepted by the mail server", "Loaded by a security scanner"]

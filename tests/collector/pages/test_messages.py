@@ -138,7 +138,7 @@ async def test_a_copy_for_each_says_who(site, ana, signed_in) -> None:
 def recipients_of(page: str) -> list[tuple[str, str]]:
     """Each recipient on a mail's page, and what is said of them, without its tags."""
     section = page.partition("recipients-title")[2].partition("</section>")[0]
-    found = re.findall(r'label">(\S+@\S+)</span>.*?"clicks">(.*?)</li>', section, re.DOTALL)
+    found = re.findall(r'label">(\S+@\S+)</span>.*?"clicks">(.*?)(?:<a|</li>)', section, re.DOTALL)
     return [
         (who, " ".join(re.sub(r"<[^>]+>", " ", done).split()).replace(" ,", ","))
         for who, done in found
