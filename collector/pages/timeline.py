@@ -87,9 +87,10 @@ def tell(
         [*_fold([hit for hit in part if recipient in (0, hit.recipient)], row, labels)]
         for part in parts
     )
-    for moment in (_sent(row), *_outcome(detail), *_stop(row)):
+    # Before hits of the same millisecond.
+    for moment in (*_stop(row), *_outcome(detail), _sent(row)):
         is_new = newest and moment.at_ms >= newest[0].at_ms
-        (newest if is_new else first).append(moment)
+        (newest if is_new else first).insert(0, moment)
     for moments in (first, newest):
         moments.sort(key=lambda moment: moment.at_ms)
     if whole or len(first) + len(newest) <= FIRST + NEWEST + 1:

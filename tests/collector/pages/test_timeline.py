@@ -88,6 +88,11 @@ def test_moments_stand_in_the_order_of_time() -> None:
     assert (story.hidden, story.missing) == (0, 0)
 
 
+def test_nothing_comes_before_it_was_sent() -> None:
+    keys = [each.key for each in tell(detail(hit(0), hit(2_000, verdict="tool")), {}).moments]
+    assert keys == ["sent", "hit-0", "outcome", "hit-2000"]
+
+
 def test_hits_say_who_it_was_and_by_which_rule() -> None:
     [scanned] = of_hits(tell(detail(hit(5_000, "open", "scanner", "safe-links")), {}))
     assert scanned.doubt
