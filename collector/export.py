@@ -146,23 +146,8 @@ async def _sent(store: Store, person: Person) -> AsyncIterator[Item]:
     async for row in _each(store, _MESSAGES.where(message.c.sender_id.in_(ids))):
         hits = await store.read(_HITS, {"of_message": row.id})
         yield {
-            **_message(row),
-            "recipients": row.recipients,
-            "state": row.state,
-            "said": row.reply,
-            "outcomes": [
-                {"recipient": row.recipients[ordinal - 1], "state": state, "said": words}
-                for ordinal, state, words in row.outcomes or ()
-            ],
-            "open_count": row.open_count,
-            "click_count": row.click_count,
-            "hits": [
-                {
-                    **_hit(each),
-                    "recipient": row.recipients[each.recipient - 1] if each.recipient else None,
-                }
-                for each in hits
-            ],
+            **_sent_message(row),
+            "hits": [_sent_hit(each, row.recipients) for each in hits],
             "notifications": [
                 {
                     **_news(each),
@@ -172,6 +157,27 @@ async def _sent(store: Store, person: Person) -> AsyncIterator[Item]:
                 for each in await store.read(_NEWS, {"of_message": row.id})
             ],
         }
+
+
+async def find_sent(store: Store, sender_id: int, message_id: int) -> Item | None:
+    """One message of a sender's as `sent` has it, but for its hits; None where it is not theirs.
+
+    Raises StoreUnavailable.
+    """
+    own = _MESSAGES.where(message.c.id == message_id, message.c.sender_id == sender_id)
+    rows = await store.read(own)
+    return _sent_message(rows[0]) if rows else None
+
+
+async def hits_of_sent(
+    store: Store, sender_id: int, message_id: int
+) -> AsyncIterator[Sequence[Item]]:
+    """Its hits as `sent` has them, oldest first, AT_ONCE at a time; none where it is not theirs."""
+    after = -1
+    values = {"of_message": message_id, "of_sender": sender_id}
+    while rows := await store.read(_HITS_OF_SENDER, {**values, "after": after}):
+        yield [_sent_hit(row, row.recipients) for row in rows]
+        after = rows[-1].id
 
 
 async def _decisions(store: Store, person: Person) -> AsyncIterator[Item]:
@@ -244,6 +250,35 @@ def _message(row: Row[Any]) -> Item:
     }
 
 
+def _sent_message(row: Row[Any]) -> Item:
+    return {
+        **_message(row),
+        "recipients": row.recipients,
+        "state": row.state,
+        "said": row.reply,
+        "outcomes": [
+            {"recipient": row.recipients[ordinal - 1], "state": state, "said": words}
+            for ordinal, state, words in row.outcomes or ()
+        ],
+        "skipped": [
+            {"rule": rule, "number": number, "example": example}
+            for rule, number, example in row.skipped or ()
+        ],
+        "wished": {
+            "opens": row.opens_wished,
+            "clicks": row.clicks_wished,
+            "opens_from": row.opens_from,
+            "clicks_from": row.clicks_from,
+        },
+        "open_count": row.open_count,
+        "click_count": row.click_count,
+    }
+
+
+def _sent_hit(row: Row[Any], recipients: Sequence[str]) -> Item:
+    return {**_hit(row), "recipient": recipients[row.recipient - 1] if row.recipient else None}
+
+
 def _hit(row: Row[Any]) -> Item:
     return {
         "at": moment(row.at_ms),
@@ -280,6 +315,18 @@ _NEWS = (
     .order_by(notification.c.id)
 )
 _OF_SENDER: BindParameter[int] = bindparam("of_sender")
+_HITS_OF_SENDER = (
+    select(hit, func.coalesce(agent.c.text, "").label("text"), message.c.recipients)
+    .join(message, hit.c.message_id == message.c.id)
+    .outerjoin(agent, hit.c.agent_id == agent.c.id)
+    .where(
+        hit.c.message_id == bindparam("of_message"),
+        message.c.sender_id == _OF_SENDER,
+        hit.c.id > bindparam("after"),
+    )
+    .order_by(hit.c.id)
+    .limit(AT_ONCE)
+)
 _ADDRESSES = (
     select(sender_address)
     .where(sender_address.c.sender_id == _OF_SENDER)

@@ -151,6 +151,7 @@ _TEXTS = (
     message.c.links,
     message.c.shared_reason,
     message.c.outcomes,
+    message.c.skipped,
 )
 _SET_AGENT = (
     update(agent).where(agent.c.id == bindparam("of_agent")).values(text=bindparam("new_text"))

@@ -6,7 +6,7 @@ its address a few bytes, and what lists need (counts, first, last) stands on the
 changed in the transaction that stores the hits.
 """
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import (
     JSON,
@@ -145,6 +145,10 @@ session = Table(
 )
 
 STATES = ("sending", "delivered", "deferred", "refused", "queued")
+# Who decides whether a message is tracked: its sender's settings, a control header of its own, a
+# control address among its recipients, the word behind the login.
+Origin = Literal["setting", "header", "address", "login"]
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
 # One submission. Its id is the one in its tokens: time-ordered, so "newest first" is "highest id
 # first". The wide columns stand last: lists then never read the pages that they overflow to.
@@ -187,6 +191,12 @@ message = Table(
     Column("objected", JSON(none_as_null=True)),
     # The first words of its text, as lists show them: at most 140 characters.
     Column("snippet", Text, nullable=False, server_default=""),
+    # [[rule, how many, where it leads], …]: what was left as it is, a few rows (rewriter/left.py)
+    Column("skipped", JSON(none_as_null=True)),
+    Column("opens_wished", Boolean),  # whether they were to be tracked, and who decided that
+    Column("clicks_wished", Boolean),
+    Column("opens_from", Word(ORIGINS)),
+    Column("clicks_from", Word(ORIGINS)),
     Index(None, "sender_id", "id"),  # a sender's list, newest first
 )
 

@@ -4,7 +4,7 @@ Every query names the sender, so nobody reads another's mail by guessing ids.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select
@@ -21,10 +21,10 @@ from collector.counts import (
 )
 from collector.filters import EVERY_MESSAGE, MessageFilter, conditions
 from collector.schema import agent, hit, message
-from collector.store import Store
+from collector.store import Store, Wished
 from collector.verdict import BELIEVED, UNCOUNTED
 
-MAX_HITS = 1_000
+MAX_HITS = 1_000  # of a message that are read: its first, and its newest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,16 @@ class HitRow:
     rule: str
     agent: str
     recipient: int = 0
+    hit_id: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """So many links, or one part or pixel, that were left as they are by this rule."""
+
+    rule: str
+    number: int
+    example: str  # a host or a scheme, or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,8 @@ class MessageDetail:
 
     `outcomes` are there where the recipients did not all fare alike, `readers` where they have
     copies of their own and anything came of them, `shared_reason` where one copy went to all though
-    the sender wished otherwise.
+    the sender wished otherwise. `missing` hits came between the first and the second half of
+    `hits`. `wished` is what was to be tracked, where that was noted.
     """
 
     row: MessageRow
@@ -105,19 +116,23 @@ class MessageDetail:
     outcomes: tuple[OutcomeRow, ...] = ()
     shared_reason: str | None = None
     readers: tuple[ReaderRow, ...] = ()
+    mail_from: str = ""
+    skipped: tuple[SkippedRow, ...] = ()
+    wished: Wished | None = None
+    missing: int = 0
 
     @property
     def has_aged(self) -> bool:
         """Whether hits that were counted are no longer kept."""
         kept = sum(hit.rule not in UNCOUNTED for hit in self.hits)
         counted = self.row.raw_open_count + self.row.raw_click_count
-        return len(self.hits) < MAX_HITS and kept < counted
+        return not self.missing and kept < counted
 
 
 _FOUND_ELSEWHERE = {"message_id", "opened_by", "clicked_by"}
 _LISTED = (
     message.c.id.label("message_id"),
-    *(message.c[field.name] for field in fields(MessageRow) if field.name not in _FOUND_ELSEWHERE),
+    *(message.c[each.name] for each in fields(MessageRow) if each.name not in _FOUND_ELSEWHERE),
 )
 
 
@@ -159,29 +174,33 @@ class Stats:
         return bool(await self._store.read(select(message.c.id).where(own)))
 
     async def message(self, sender_id: int, message_id: int) -> MessageDetail | None:
-        """One message with its newest MAX_HITS hits, or None if it is not this sender's."""
+        """One message with MAX_HITS of its hits at most, or None if it is not this sender's."""
         own = and_(message.c.id == message_id, message.c.sender_id == sender_id)
-        more = (message.c.links, message.c.reply, message.c.outcomes, message.c.shared_reason)
-        rows = await self._store.read(select(*_LISTED, *more).where(own))
+        rows = await self._store.read(select(*_LISTED, *_TOLD).where(own))
         if not rows:
             return None
-        *listed, links, reply, outcomes, shared_reason = rows[0]
+        told = rows[0]
         groups = read_groups(await self._store.read(count_hits(message_id)))
-        clicks, row = clicks_by_link(groups), _message_row(listed)
+        clicks, row = clicks_by_link(groups), _message_row(told[: len(_LISTED)])
         readers = read_readers(groups) if row.per_recipient else ()
         row = replace(
             row,
             opened_by=tuple(each.recipient for each in readers if each.opens.count),
             clicked_by=tuple(each.recipient for each in readers if each.clicks.count),
         )
+        hits, missing = await self._hits(message_id)
         return MessageDetail(
             row=row,
-            links=tuple(_link_row(link, clicks) for link in links),
-            hits=await self._hits(message_id),
-            reply=reply,
-            outcomes=tuple(OutcomeRow(*each) for each in outcomes or ()),
-            shared_reason=shared_reason,
+            links=tuple(_link_row(link, clicks) for link in told.links),
+            hits=hits,
+            reply=told.reply,
+            outcomes=tuple(OutcomeRow(*each) for each in told.outcomes or ()),
+            shared_reason=told.shared_reason,
             readers=readers,
+            mail_from=told.mail_from,
+            skipped=tuple(SkippedRow(*each) for each in told.skipped or ()),
+            wished=None if told.opens_from is None else Wished(*told[-4:]),
+            missing=missing,
         )
 
     async def _rows(self, query: Select[Any]) -> list[MessageRow]:
@@ -215,16 +234,49 @@ class Stats:
             for row in rows
         ]
 
-    async def _hits(self, message_id: int) -> tuple[HitRow, ...]:
-        shown = (hit.c.at_ms, hit.c.kind, hit.c.link, hit.c.verdict, hit.c.rule)
-        rows = await self._store.read(
-            select(*shown, func.coalesce(agent.c.text, "").label("agent"), hit.c.recipient)
-            .outerjoin(agent, hit.c.agent_id == agent.c.id)
-            .where(hit.c.message_id == message_id)
-            .order_by(hit.c.id.desc())
-            .limit(MAX_HITS)
+    async def _hits(self, message_id: int) -> tuple[tuple[HitRow, ...], int]:
+        """Oldest first, and how many there are between the first half and the newest ones."""
+        of_message = _HITS.where(hit.c.message_id == message_id)
+        half = MAX_HITS // 2
+        first = await self._store.read(of_message.order_by(hit.c.id).limit(MAX_HITS + 1))
+        if len(first) <= MAX_HITS:
+            return tuple(HitRow(*row) for row in first), 0
+        first = first[:half]
+        rest = hit.c.id > first[-1].id
+        newest = await self._store.read(
+            of_message.where(rest).order_by(hit.c.id.desc()).limit(half)
         )
-        return tuple(HitRow(*row) for row in reversed(rows))
+        [(number,)] = await self._store.read(
+            select(func.count()).where(hit.c.message_id == message_id, rest)
+        )
+        hits = (*first, *reversed(newest))
+        return tuple(HitRow(*row) for row in hits), max(0, number - len(newest))
+
+
+_TOLD = (
+    message.c.links,
+    message.c.reply,
+    message.c.outcomes,
+    message.c.shared_reason,
+    message.c.mail_from,
+    message.c.skipped,
+    # In the order of Wished's fields, and last.
+    message.c.opens_wished,
+    message.c.clicks_wished,
+    message.c.opens_from,
+    message.c.clicks_from,
+)
+# In the order of HitRow's fields.
+_HITS = select(
+    hit.c.at_ms,
+    hit.c.kind,
+    hit.c.link,
+    hit.c.verdict,
+    hit.c.rule,
+    func.coalesce(agent.c.text, "").label("agent"),
+    hit.c.recipient,
+    hit.c.id,
+).outerjoin(agent, hit.c.agent_id == agent.c.id)
 
 
 def _select_of(sender_id: int, matching: MessageFilter) -> Select[Any]:

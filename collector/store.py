@@ -28,7 +28,7 @@ from collector import engine, migrations
 from collector.consent import Objected
 from collector.databases import find_database
 from collector.errors import StoreConflict, StoreError, StoreUnavailable
-from collector.schema import UNFINISHED, message, secret
+from collector.schema import UNFINISHED, Origin, message, secret
 from collector.writer import Step, Writer
 
 WRITE_SECONDS = 5.0
@@ -49,13 +49,25 @@ class SentLink:
     html: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """Whether a message's opens and links were to be tracked, and who decided that; what came of it
+    is another matter."""
+
+    opens: bool
+    clicks: bool
+    opens_from: Origin
+    clicks_from: Origin
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """One submission, as it is about to leave.
 
     `per_recipient`: each recipient gets a copy of their own, and hits tell their ordinal, which is
     their place in `recipients`, from 1. `shared_reason` says why not, where the sender wished it.
-    `snippet` is the first words of its text, "" where none are kept.
+    `snippet` is the first words of its text, "" where none are kept; `skipped` what stayed as it
+    was: by which rule, how much of it, an example.
     """
 
     message_id: int
@@ -73,6 +85,8 @@ class Sent:
     shared_reason: str | None = None
     objected: tuple[Objected, ...] = ()
     snippet: str = ""
+    skipped: tuple[tuple[str, int, str], ...] = ()
+    wished: Wished | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +242,12 @@ def _message_row(sent: Sent) -> dict[str, Any]:
         "shared_reason": sent.shared_reason,
         "objected": [list(astuple(each)) for each in sent.objected] or None,
         "links": [[link.ordinal, link.target, storable(link.html)] for link in sent.links],
+        "skipped": [[rule, count, storable(example)] for rule, count, example in sent.skipped]
+        or None,
+        "opens_wished": sent.wished and sent.wished.opens,
+        "clicks_wished": sent.wished and sent.wished.clicks,
+        "opens_from": sent.wished and sent.wished.opens_from,
+        "clicks_from": sent.wished and sent.wished.clicks_from,
     }
 
 

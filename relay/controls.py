@@ -74,7 +74,7 @@ def of_recipient(address: bytes, domain: bytes) -> Wishes | None:
     if wishes is None:
         words = ", ".join(NAMES).encode()
         raise Refusal(550, b"5.1.1 At %b there are only %b" % (domain, words))
-    return wishes.said_by(address.lower().decode("latin-1"))
+    return wishes.by("address", address.lower().decode("latin-1"))
 
 
 def of_login(login: str) -> tuple[str, Wishes]:
@@ -85,7 +85,7 @@ def of_login(login: str) -> tuple[str, Wishes]:
     """
     name, plus, word = login.rpartition("+")
     wishes = NAMES.get(word.strip().lower()) if plus else None
-    return (login, Wishes()) if wishes is None else (name, wishes)
+    return (login, Wishes()) if wishes is None else (name, wishes.by("login"))
 
 
 def read(
@@ -104,7 +104,7 @@ def read(
         reader = HEADERS.get(field.name)
         if reader:
             said = reader(" ".join(field.value.decode("utf-8", "replace").split()))
-            wishes &= said.said_by(_written(content, field))
+            wishes &= said.by("header", _written(content, field))
             spans.append((field.start, field.end))
         elif field.name in DESTINATIONS:
             named, found = _of_destinations(content, field, domain) if domain else (Wishes(), [])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from collector.devices import Device
+from collector.schema import Origin
 from collector.senders import Sender
 from relay.content import Content
 from relay.credentials import Credentials
@@ -47,28 +48,39 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 class Wishes:
     """True: track; False: do not; None: as the sender has set it.
 
-    The header or control address that said so is told along, and is no part of the wish.
+    Where a wish comes from, and the header or control address that said so, make it no other wish:
+    wishes are equal without them.
     """
 
     opens: bool | None = None
     clicks: bool | None = None
+    opens_from: Origin = field(default="setting", compare=False)
+    clicks_from: Origin = field(default="setting", compare=False)
     opens_by: str = field(default="", compare=False)
     clicks_by: str = field(default="", compare=False)
 
-    def said_by(self, name: str) -> "Wishes":
-        """The same, said by this header or control address."""
-        return Wishes(self.opens, self.clicks, name, name)
-
     def __and__(self, other: "Wishes") -> "Wishes":
         """Both wishes together: the more restrictive of each, and the first of two alike."""
-        opens = self if _holds(self.opens, other.opens) else other
-        clicks = self if _holds(self.clicks, other.clicks) else other
-        return Wishes(opens.opens, clicks.clicks, opens.opens_by, clicks.clicks_by)
+        opens = other if _is_stricter(other.opens, self.opens) else self
+        clicks = other if _is_stricter(other.clicks, self.clicks) else self
+        return Wishes(
+            opens.opens,
+            clicks.clicks,
+            opens.opens_from,
+            clicks.clicks_from,
+            opens.opens_by,
+            clicks.clicks_by,
+        )
+
+    def by(self, origin: Origin, name: str = "") -> "Wishes":
+        """The same, as it was said there, by the header or control address of this name."""
+        opens: tuple[Origin, str] = ("setting", "") if self.opens is None else (origin, name)
+        clicks: tuple[Origin, str] = ("setting", "") if self.clicks is None else (origin, name)
+        return Wishes(self.opens, self.clicks, opens[0], clicks[0], opens[1], clicks[1])
 
 
-def _holds(one: bool | None, other: bool | None) -> bool:
-    """Whether the one beats the other, or is like it."""
-    return other is None or one is False or (one is True and other is True)
+def _is_stricter(one: bool | None, other: bool | None) -> bool:
+    return one is not None and (other is None or (other and not one))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -304,4 +304,6 @@ def _sent(
         shared_reason=planned.shared_reason if reason is None else None,
         objected=planned.objected,
         snippet=made.snippet,
+        skipped=made.left,
+        wished=planned.wished,
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from collector.consent import Objected
 from collector.senders import Sender
+from collector.store import Wished
 from relay.envelope import Envelope, Recipient, Wishes
 
 MAX_COPIES = 100
@@ -42,11 +43,13 @@ class Plan:
     """The copies to make, and the toggles to remember (both None: nothing changes).
 
     Copies differ in who gets them alone, but where some have `objected`. `shared_reason` says why
-    nobody is told apart where the sender wished a copy for each recipient.
+    nobody is told apart where the sender wished a copy for each recipient. `wished` is what was to
+    be tracked before any recipient objected, and who decided that.
     """
 
     copies: tuple[PlannedCopy, ...]
     remember: Wishes
+    wished: Wished
     shared_reason: str | None = None
     objected: tuple[Objected, ...] = ()
 
@@ -93,11 +96,17 @@ def plan(envelope: Envelope, sender: Sender, wishes: Wishes) -> Plan:
             clicks=_to_remember(sender.clicks, own.clicks, wishes.clicks),
         )
     if reason is not None or not sender.per_recipient:
-        return Plan(copies=(copy,), remember=remember)
-    split = _split(copy)
-    shared_reason = too_many(len(split), envelope.content.size)
+        shared_reason = None
+        copies: tuple[PlannedCopy, ...] = (copy,)
+    else:
+        split = _split(copy)
+        shared_reason = too_many(len(split), envelope.content.size)
+        copies = (copy,) if shared_reason else split
     return Plan(
-        copies=(copy,) if shared_reason else split, remember=remember, shared_reason=shared_reason
+        copies=copies,
+        remember=remember,
+        wished=Wished(opens, clicks, wishes.opens_from, wishes.clicks_from),
+        shared_reason=shared_reason,
     )
 
 

@@ -20,7 +20,16 @@ from relay import metrics
 from relay.content import Content
 from relay.drafts import Drafts
 from relay.policy import PlannedCopy
-from rewriter import Link, Rewritten, Tracking, Untouched, plan, read_beginning
+from rewriter import (
+    Left,
+    Link,
+    Rewritten,
+    Tracking,
+    Untouched,
+    find_left,
+    plan,
+    read_beginning,
+)
 
 log = structlog.get_logger()
 
@@ -33,7 +42,8 @@ class Made:
     """What each copy holds, and what was put in: links, a pixel, old links of ours mended.
 
     `reason` says why there is nothing to track in any, if there is nothing. Then no copy differs
-    from another, and there is one content, for all. `snippet` is the first words of the text.
+    from another, and there is one content, for all. `snippet` is the first words of the text,
+    `left` what stayed as it was, and why.
     """
 
     contents: tuple[Content, ...]
@@ -42,6 +52,7 @@ class Made:
     pixel: bool = False
     restored: int = 0
     snippet: str = field(default="", repr=False)
+    left: tuple[Left, ...] = ()
 
 
 class Rewriting:
@@ -154,10 +165,11 @@ class Rewriting:
         tracked = tracking.opens or tracking.clicks
         snippet = read_beginning(message, found.parts) if tracked and self._keep_snippet else ""
         if isinstance(found, Untouched):
-            return Made((content,), found.reason, snippet=snippet)
+            return Made((content,), found.reason, snippet=snippet, left=_find_left(found, tracking))
         first = found.render(links[0])
+        left = _find_left(first, tracking)
         if isinstance(first, Untouched):
-            return Made((content,), first.reason, snippet=snippet)
+            return Made((content,), first.reason, snippet=snippet, left=left)
         contents = [self._drafts.keep(first.message)]
         tracked = bool(first.pixel or first.links)
         for each in links[1:] if tracked else ():
@@ -172,7 +184,13 @@ class Rewriting:
             pixel=bool(first.pixel),
             restored=len(first.restored),
             snippet=snippet,
+            left=left,
         )
+
+
+def _find_left(made: Rewritten | Untouched, tracking: Tracking) -> tuple[Left, ...]:
+    """Of a copy that is not to be tracked, nothing was left out."""
+    return find_left(made, opens=tracking.opens) if tracking.opens or tracking.clicks else ()
 
 
 def _join(groups: Sequence[tuple[list[int], Made]]) -> Made:
@@ -191,4 +209,5 @@ def _join(groups: Sequence[tuple[list[int], Made]]) -> Made:
         pixel=any(made.pixel for made in tracked),
         restored=groups[0][1].restored,
         snippet=groups[0][1].snippet,
+        left=tuple(dict.fromkeys(each for _, made in groups for each in made.left)),
     )

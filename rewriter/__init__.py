@@ -13,10 +13,12 @@ from rewriter.contract import (
     Untouched,
 )
 from rewriter.labels import read_label, read_snippet
+from rewriter.left import Left, find_left, no_pixel
 from rewriter.message import plan, rewrite
 from rewriter.plan import Plan
 
 __all__ = [
+    "Left",
     "Link",
     "Links",
     "Own",
@@ -27,6 +29,8 @@ __all__ = [
     "Skipped",
     "Tracking",
     "Untouched",
+    "find_left",
+    "no_pixel",
     "plan",
     "read_beginning",
     "read_label",

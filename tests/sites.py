@@ -56,7 +56,7 @@ class Site:
         reason: str | None = None,
         per_recipient: bool = False,
         shared_reason: str | None = None,
-        snippet: str = "",
+        **told: Any,
     ) -> int:
         number = next(self._numbers)
         message_id = mint_message_id(at_ms + number, number)
@@ -75,7 +75,7 @@ class Site:
                 untracked_reason=reason,
                 per_recipient=per_recipient,
                 shared_reason=shared_reason,
-                snippet=snippet,
+                **told,
             )
         )
         self.feed.publish(sender.id, message_id)

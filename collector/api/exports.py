@@ -23,16 +23,24 @@ async def send(
     chunks: AsyncIterator[Sequence[BaseModel]],
     media_type: str,
     row: type[BaseModel],
+    *,
+    name: str | None = None,
 ) -> web.StreamResponse:
-    """Answers with all rows; what fails before the first of them raises, as in any answer.
+    """Answers with all rows, as `send_file` does; the file is called as the path's end is, unless
+    it has a `name`."""
+    ending = next(each for each, named in FORMATS.items() if named == media_type)
+    name = name or f"{request.path.rpartition('/')[2]}.{ending}"
+    return await send_file(request, _write(chunks, media_type, row), media_type, name)
+
+
+async def send_file(
+    request: web.Request, pieces: AsyncIterator[str], media_type: str, name: str
+) -> web.StreamResponse:
+    """Answers with a file; what fails before its first piece raises, as in any answer.
 
     What fails later cuts the connection: a file that is not whole must not look so.
     """
-    ending = next(each for each, named in FORMATS.items() if named == media_type)
-    name = f"{request.path.rpartition('/')[2]}.{ending}"
-    head = write_head(row) if media_type == CSV else ""
-    write = write_csv if media_type == CSV else write_ndjson
-    first = await anext(chunks, None) or ()
+    first = await anext(pieces, "")
     response = web.StreamResponse(
         headers={
             "Content-Type": f"{media_type}; charset=utf-8",
@@ -43,16 +51,26 @@ async def send(
     )
     await response.prepare(request)
     if request.method != "HEAD":
-        await response.write((head + write(first)).encode())
+        await response.write(first.encode())
         try:
-            async for chunk in chunks:
-                await response.write(write(chunk).encode())
+            async for piece in pieces:
+                await response.write(piece.encode())
         except BaseException:
             if request.transport:
                 request.transport.abort()
             raise
     await response.write_eof()
     return response
+
+
+async def _write(
+    chunks: AsyncIterator[Sequence[BaseModel]], media_type: str, row: type[BaseModel]
+) -> AsyncIterator[str]:
+    head = write_head(row) if media_type == CSV else ""
+    write = write_csv if media_type == CSV else write_ndjson
+    yield head + write(await anext(chunks, ()))
+    async for chunk in chunks:
+        yield write(chunk)
 
 
 def write_ndjson(rows: Iterable[BaseModel]) -> str:

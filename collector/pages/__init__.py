@@ -2,10 +2,11 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`mails`, `messages`, `overview`, `connect`, `settings` (with `devices` and `account`),
-`destinations`, `bell`, `atom`, `admin`, `live`; what they say is in `wording`, `marks`, `timeline`,
-`recipients`, `narrowing`, `figures`, `durations` and `snippets`, which are pure; in which language,
-`speech` knows, of those in `languages`. `telling` has the words for what leaves the house.
+`mails`, `messages`, `download`, `overview`, `connect`, `settings` (with `devices` and `account`),
+`destinations`, `bell`, `atom`, `admin`, `live`; what they say is in `wording`, `reasons`, `marks`,
+`summary`, `timeline`, `recipients`, `narrowing`, `figures`, `durations` and `snippets`, which are
+pure; in which language, `speech` knows, of those in `languages`. `telling` has the words for what
+leaves the house.
 """
 
 from datetime import UTC, datetime
@@ -80,6 +81,7 @@ def routes() -> list[web.RouteDef]:
         *notice.routes(),
         web.get("/", _page(mails.show_list)),
         web.get(r"/mail/{message_id:\d+}", _page(messages.show_message)),
+        web.get(r"/mail/{message_id:\d+}/export.{form:json|csv}", _page(messages.show_export)),
         web.post(r"/mail/{message_id:\d+}/stop", _page(messages.submit_stop)),
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
         web.get("/overview", _page(overview.show_overview)),

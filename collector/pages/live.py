@@ -19,10 +19,10 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from collector.errors import StoreUnavailable
 from collector.feed import BELL, Feed, News
-from collector.keys import FEED
+from collector.keys import FEED, STATS
 from collector.pages.bell import read_bell, read_page
 from collector.pages.mails import ListView, MailView, read_id, read_list, renew_list
-from collector.pages.messages import read_message
+from collector.pages.messages import read_asked, read_message
 from collector.pages.narrowing import read_narrowing
 from collector.pages.session import form_token, who
 from collector.senders import Sender
@@ -70,18 +70,18 @@ async def stream_list(request: web.Request, sender: Sender) -> web.StreamRespons
 
 
 async def stream_message(request: web.Request, sender: Sender) -> web.StreamResponse:
-    """GET /live/ID: keeps one mail's page as it is now."""
-    message_id = read_id(request.match_info["message_id"])
+    """GET /live/ID?all&recipient=N: keeps one mail's page as it is now."""
+    message_id, asked = read_id(request.match_info["message_id"]), read_asked(request)
 
     async def pump(stream: EventSourceResponse, news: News) -> None:
-        while view := await read_message(request, sender, message_id):
+        while view := await read_message(request, sender, message_id, asked):
             await send_part(request, stream, "live/message.html", view=view)
             while message_id not in await _gather(news):
                 pass
             if await who(request) is None:
                 return
 
-    if await read_message(request, sender, message_id) is None:
+    if message_id is None or not await request.app[STATS].has(sender.id, message_id):
         raise web.HTTPNotFound
     return await serve(request, request.app[FEED], sender.id, pump, ring(request, sender))
 

@@ -1,4 +1,4 @@
-"""A mail's recipients: what is known of each, and how they are spoken of. Pure.
+"""A mail's recipients: what is known of each, and how they are spoken of.
 
 Never more than is known: who shares a copy with others is one of them.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from collector.consent import LET_ALL, Decisions, Kind, Objection
 from collector.counts import ReaderRow, Seen
+from collector.pages.speech import say, say_number
 from collector.pages.wording import say_objections, say_state, say_times
 from collector.stats import MessageDetail, MessageRow
 
@@ -31,6 +32,7 @@ class RecipientView:
     """One recipient: what the mail server made of it, and what was done with the copy.
 
     `state` and `words` are "" where all fared alike. `done` is empty of whoever shares a copy.
+    `ordinal` is 0 where no hits are known to be of that copy.
     """
 
     address: str
@@ -38,6 +40,7 @@ class RecipientView:
     words: str
     done: tuple[Deed, ...]
     hit: bool
+    ordinal: int = 0
 
 
 def people(row: MessageRow) -> dict[int, str]:
@@ -58,15 +61,22 @@ def tracked(row: MessageRow, kind: Kind) -> dict[int, str]:
 def say_who(row: MessageRow, kind: Kind, known: Sequence[int]) -> str:
     """Whose believed hits these likely were; `known` are the ordinals that they tell."""
     if len(people(row)) == 1:
-        return "likely a person"
+        return say("likely a person")
     everybody = tracked(row, kind)
     names = [everybody[ordinal] for ordinal in known if ordinal in everybody]
     if len(everybody) == 1:
         names = list(everybody.values())
     if not names:
-        return f"likely one of {len(everybody)} recipients"
-    *others, last = names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"]
-    return f"likely {', '.join(others)} and {last}" if others else f"likely {last}"
+        return say_number(
+            "likely one of %(number)s recipient",
+            "likely one of %(number)s recipients",
+            len(everybody),
+        )
+    more = say_number("%(number)s more", "%(number)s more", len(names) - NAMED)
+    *others, last = names if len(names) <= NAMED else [*names[:NAMED], more]
+    if not others:
+        return say("likely %(who)s", who=last)
+    return say("likely %(names)s and %(last)s", names=", ".join(others), last=last)
 
 
 def say_copy(row: MessageRow, kind: Kind, recipient: int) -> str:
@@ -76,8 +86,8 @@ def say_copy(row: MessageRow, kind: Kind, recipient: int) -> str:
         return ""
     sharing = tracked(row, kind)
     if name := everybody.get(recipient) or (len(sharing) == 1 and next(iter(sharing.values()))):
-        return f"The copy of {name}"
-    return f"The copy that {len(sharing)} recipients share"
+        return say("Copy of %(who)s", who=name)
+    return say_number("One of %(number)s recipient", "One of %(number)s recipients", len(sharing))
 
 
 def view_all(detail: MessageDetail, decisions: Decisions = LET_ALL) -> tuple[RecipientView, ...]:
@@ -99,7 +109,7 @@ def view_all(detail: MessageDetail, decisions: Decisions = LET_ALL) -> tuple[Rec
             deeds = (_waiting(reader, has_aged=detail.has_aged),)
         objections = (
             say_objections(before),
-            say_objections(since.get(ordinal, {}), "no longer tracked"),
+            say_objections(since.get(ordinal, {}), since=True),
         )
         views.append(
             RecipientView(
@@ -108,23 +118,32 @@ def view_all(detail: MessageDetail, decisions: Decisions = LET_ALL) -> tuple[Rec
                 outcome.words if outcome else "",
                 (*deeds, *(Deed(words) for words in objections if words)),
                 told_apart and bool(reader.opens.count or reader.clicks.count),
+                ordinal
+                if told_apart and bool(reader.opens.raw_count + reader.clicks.raw_count)
+                else 0,
             )
         )
     return tuple(views)
 
 
 def _deeds(reader: ReaderRow) -> tuple[Deed, ...]:
-    return tuple(
-        Deed(f"{word} {say_times(seen.count)}", seen.first_ms, _last(seen))
-        for word, seen in (("opened", reader.opens), ("link followed", reader.clicks))
-        if seen.count
-    )
+    opens, clicks = reader.opens, reader.clicks
+    deeds = []
+    if opens.count:
+        words = say("opened %(times)s", times=say_times(opens.count))
+        deeds.append(Deed(words, opens.first_ms, _last(opens)))
+    if clicks.count:
+        words = say("link followed %(times)s", times=say_times(clicks.count))
+        deeds.append(Deed(words, clicks.first_ms, _last(clicks)))
+    return tuple(deeds)
 
 
 def _waiting(reader: ReaderRow, *, has_aged: bool) -> Deed:
     raw = reader.opens.raw_count + reader.clicks.raw_count
-    none = "not kept" if has_aged else "not yet"
-    return Deed(f"{none}; {say_times(raw)} by machines" if raw else none)
+    none = say("not kept") if has_aged else say("not yet")
+    if not raw:
+        return Deed(none)
+    return Deed(say("%(none)s; %(times)s by machines", none=none, times=say_times(raw)))
 
 
 def _last(seen: Seen) -> int | None:
@@ -135,7 +154,7 @@ def say_silence(row: MessageRow, decisions: Decisions) -> str:
     """Why nothing more is heard of those who share a copy; "" where nobody objects by now."""
     if row.per_recipient or len(people(row)) == 1 or not _find_since(row, decisions):
         return ""
-    return "They share one copy: what one of them refuses is recorded of nobody."
+    return say("They share one copy: what one of them refuses is recorded of nobody.")
 
 
 def _find_since(row: MessageRow, decisions: Decisions) -> dict[int, dict[Kind, Objection]]:

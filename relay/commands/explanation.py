@@ -20,6 +20,7 @@ from rewriter import (
     Tracking,
     Untouched,
     charset,
+    no_pixel,
     read_snippet,
     rewrite,
     transfer,
@@ -70,16 +71,7 @@ class Explanation:
     @property
     def no_pixel(self) -> str | None:
         """The rule by which no pixel would be put in."""
-        result = self.result
-        if self.pixel is not None:
-            return None
-        if not self.tracking.opens:
-            return "opens are off"
-        if isinstance(result, Untouched) and result.reason != "nothing to track":
-            return result.reason
-        if any(skipped.rule == "own pixel" for skipped in result.skipped):
-            return "own pixel"
-        return "no sure place" if self._read_parts("text/html") else "no HTML part"
+        return no_pixel(self.result, opens=self.tracking.opens)
 
     def read_first(self) -> str | None:
         """What a person reads first, on one line; None where no text is read."""

@@ -151,25 +151,6 @@ async def test_icons_tell_each_mails_story(visit, axe, picture, request, shape) 
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
-async def test_one_mail_tells_all_of_it(visit, axe, picture, request, shape) -> None:
-    page = await visit("/", **shape)
-    await page.get_by_role("link", name="Your quote for the garden room").click()
-    moments = page.locator(".timeline .what")
-    await expect(moments).to_have_text(
-        [
-            "Sent",
-            "Accepted by the mail server",
-            "Loaded in advance by a mail service; may be no one",
-            "Opened, likely by a person",
-            "Link followed, likely by a person: “See the plans”",
-            "Opened: the reader's mail service fetched the images for them",
-        ]
-    )
-    assert await axe(page) == []
-    await picture(page, f"screenshots/mail-{request.node.callspec.id}.png")
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=NAMES)
 async def test_settings_look(visit, axe, picture, request, shape) -> None:
     page = await visit("/settings", **shape)
     await expect(page.get_by_label("Track opens")).to_be_checked()

@@ -159,7 +159,9 @@ async def test_machines_are_told_apart_from_people(demo, mailbox, open_page) -> 
     await expect(eye).to_have_attribute("data-state", "hit")
     await page.get_by_role("link", name="Invoice 2026-118").click()
     await expect(page.get_by_text("may be no one")).to_be_visible()
-    await expect(page.get_by_text("Opened: the reader's mail service")).to_be_visible()
+    await expect(
+        page.get_by_role("button", name="likely a person, through their mail service")
+    ).to_be_visible()
 
 
 async def test_one_mails_page_is_live(demo, mailbox, open_page) -> None:
@@ -189,7 +191,9 @@ async def test_by_keyboard_alone(demo, mailbox, open_page, tab_to) -> None:
     await expect(tip).to_be_hidden()
     await tab_to(page, page.get_by_role("link", name="Lunch on Thursday?"))
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("Nothing of this mail is tracked: no HTML part.")).to_be_visible()
+    await expect(
+        page.get_by_text("Nothing of this mail is tracked: it has no HTML")
+    ).to_be_visible()
     await tab_to(page, page.get_by_role("link", name="Settings"))
     await page.keyboard.press("Enter")
     sticky = page.get_by_label("Remember my last choice")

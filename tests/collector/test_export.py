@@ -16,7 +16,7 @@ from collector.outward.parts import Outward, Ways
 from collector.pages.telling import Words
 from collector.person import Person
 from collector.senders import Senders
-from collector.store import Outcome, Sent, SentLink, Store
+from collector.store import Outcome, Sent, SentLink, Store, Wished
 from collector.tokens import Key
 from collector.verdict import Verdict
 
@@ -116,7 +116,13 @@ async def test_as_a_sender(store: Store, make_sent: Callable[..., Sent]) -> None
     token = await senders.open_session(bob.id, 60)
     senders.close()
     links = (SentLink(0, "https://example.com/", ""),)
-    sent = make_sent(sender_id=bob.id, recipients=(EVE, "ann@example.org"), links=links)
+    sent = make_sent(
+        sender_id=bob.id,
+        recipients=(EVE, "ann@example.org"),
+        links=links,
+        skipped=(("opt-out", 2, "x.org"),),
+        wished=Wished(True, True, "header", "setting"),
+    )
     await store.record_sent(sent)
     await store.record_sent(make_sent())
     await senders.stick(bob.id, [Choice("opens", False, "X-Track")], message_id=sent.message_id)
@@ -138,6 +144,8 @@ async def test_as_a_sender(store: Store, make_sent: Callable[..., Sent]) -> None
     [mail] = told["sent"]
     assert mail["recipients"] == [EVE, "ann@example.org"]
     assert [hit["recipient"] for hit in mail["hits"]] == ["ann@example.org", None]
+    assert mail["skipped"] == [{"rule": "opt-out", "number": 2, "example": "x.org"}]
+    assert mail["wished"]["opens_from"] == "header"
     text = json.dumps(told)
     assert not [
         secret for secret in (("argon2", password, key, token, "a secret")) if secret in text

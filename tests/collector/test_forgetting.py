@@ -56,6 +56,7 @@ async def test_among_several_the_address_goes_and_their_own_hits(
         snippet="Dear BOB@example.org, hello",
         links=(SentLink(0, "https://x.org/?to=BOB%40example.org&a=1", "<b>bob@example.org</b>"),),
         shared_reason="BOB@example.org wished it",
+        skipped=(("placeholder", 1, "{{ bob@example.org }}"),),
     )
     await store.record_sent(sent)
     outcome = Outcome(
@@ -78,6 +79,7 @@ async def test_among_several_the_address_goes_and_their_own_hits(
         "snippet": f"Dear {FORGOTTEN}, hello",
         "links": [[0, f"https://x.org/?to={FORGOTTEN}&a=1", f"<b>{FORGOTTEN}</b>"]],
         "shared_reason": f"{FORGOTTEN} wished it",
+        "skipped": [["placeholder", 1, f"{{{{ {FORGOTTEN} }}}}"]],
         "reply": f"250 <{FORGOTTEN}> ok",
         "outcomes": [[1, "delivered", "250 ok"], [2, "refused", f"550 <{FORGOTTEN}> is gone"]],
         "open_count": 3,

@@ -108,6 +108,11 @@ ADDED: dict[str, dict[str, object]] = {
         "stopped_at_ms": None,
         "objected": None,
         "snippet": "",
+        "skipped": None,
+        "opens_wished": None,
+        "clicks_wished": None,
+        "opens_from": None,
+        "clicks_from": None,
     },
 }
 

@@ -10,8 +10,16 @@ from collector.counts import ReaderRow, Seen
 from collector.filters import MessageFilter
 from collector.hits import Hit, store_hits
 from collector.schema import hit, message
-from collector.stats import MAX_HITS, HitRow, LinkRow, MessageRow, OutcomeRow, Stats
-from collector.store import Sent, SentLink, Store
+from collector.stats import (
+    MAX_HITS,
+    HitRow,
+    LinkRow,
+    MessageRow,
+    OutcomeRow,
+    SkippedRow,
+    Stats,
+)
+from collector.store import Sent, SentLink, Store, Wished
 from collector.verdict import UNCOUNTED, Verdict
 
 PERSON = Verdict("person", "browser", 0.7)
@@ -151,6 +159,25 @@ async def test_one_message_in_full(
     assert detail.reply == ""
 
 
+async def test_what_was_left_alone_and_who_wished_it(
+    store: Store, stats: Stats, make_sent: Callable[..., Sent]
+) -> None:
+    wished = Wished(True, False, "header", "setting")
+    skipped = (("opt-out", 2, "x.org"), ("no sure place", 1, ""))
+    told = make_sent(skipped=skipped, wished=wished)
+    silent = make_sent()
+    for sent in (told, silent):
+        await store.record_sent(sent)
+    detail = await stats.message(told.sender_id, told.message_id)
+    assert detail
+    assert detail.skipped == tuple(SkippedRow(*each) for each in skipped)
+    assert detail.wished == wished
+    assert detail.mail_from == told.mail_from
+    other = await stats.message(silent.sender_id, silent.message_id)
+    assert other
+    assert (other.skipped, other.wished) == ((), None)
+
+
 async def test_it_is_told_whose_copies_were_opened(
     store: Store, stats: Stats, make_sent: Callable[..., Sent], keep: Callable
 ) -> None:
@@ -235,7 +262,7 @@ async def test_another_senders_mail_is_not_there(
     assert await stats.message(sent.sender_id, sent.message_id + 1) is None
 
 
-async def test_of_many_hits_the_newest_are_shown(
+async def test_of_many_hits_the_first_and_the_newest_are_shown(
     store: Store, stats: Stats, make_sent: Callable[..., Sent]
 ) -> None:
     sent = make_sent()
@@ -245,5 +272,9 @@ async def test_of_many_hits_the_newest_are_shown(
     await store.write(lambda connection: connection.execute(insert(hit), rows))
     detail = await stats.message(sent.sender_id, sent.message_id)
     assert detail is not None
-    assert [hit.at_ms for hit in detail.hits] == list(range(5, MAX_HITS + 5))
+    half = MAX_HITS // 2
+    shown = [*range(half), *range(half + 5, MAX_HITS + 5)]
+    assert [hit.at_ms for hit in detail.hits] == shown
+    assert detail.missing == 5
+    assert not detail.has_aged
     assert {hit.agent for hit in detail.hits} == {""}

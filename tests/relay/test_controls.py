@@ -89,6 +89,17 @@ def test_what_a_header_wishes(header: str, wishes: Wishes) -> None:
     assert read(content, read_fields(content))[0] == wishes
 
 
+def test_it_is_known_where_a_wish_comes_from() -> None:
+    content = b"X-Track-Opens: no\r\nTo: links@letterbell.invalid, bob@example.com\r\n\r\n"
+    wishes, _ = read(content, read_fields(content), DOMAIN)
+    assert (wishes.opens_from, wishes.clicks_from) == ("header", "address")
+    assert of_login("ana+no-opens")[1].opens_from == "login"
+    assert of_login("ana+no-opens")[1].clicks_from == "setting"
+    found = of_recipient(b"opens@letterbell.invalid", DOMAIN)
+    assert found
+    assert found.opens_from == "address"
+
+
 def test_every_header_of_the_table_is_tried() -> None:
     tried = {line.partition(":")[0].lower() for header, _ in TABLE for line in header.split("\r\n")}
     assert {name.decode() for name in HEADERS} <= tried

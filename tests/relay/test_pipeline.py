@@ -33,7 +33,8 @@ from sqlalchemy import text
 from collector.errors import StoreUnavailable
 from collector.origins import find_origins
 from collector.presence import Presence
-from collector.stats import Stats
+from collector.stats import SkippedRow, Stats
+from collector.store import Wished
 from collector.tokens import Key, MessageLinks, NoticeToken, Tokens
 from relay import metrics
 from relay.envelope import Client, Envelope, Reply
@@ -117,6 +118,18 @@ async def test_tracked_recorded_delivered(bench: Bench) -> None:
     assert detail
     assert detail.reply == "250 2.0.0 queued as 1"
     assert [link.target for link in detail.links] == ["https://example.org/a?b=1&c=2"]
+
+
+async def test_it_is_on_record_what_was_left_alone_and_who_decided(bench: Bench) -> None:
+    links = (
+        b'<a href="mailto:bob@example.org">B</a> <a href="https://x.org/secret" data-no-track>X</a>'
+    )
+    await bench.send(b"X-Track-Opens: yes\r\n" + HTML.replace(b"</a>", b"</a>" + links, 1))
+    [row] = await bench.relay.messages()
+    detail = await Stats(bench.relay.store).message(bench.relay.ana.id, row.message_id)
+    assert detail
+    assert detail.skipped == (SkippedRow("scheme", 1, "mailto:"), SkippedRow("opt-out", 1, "x.org"))
+    assert detail.wished == Wished(True, True, "header", "setting")
 
 
 async def test_the_record_is_committed_before_the_mail_leaves(

@@ -46,6 +46,36 @@ def test_the_message_beats_the_toggles(
     assert copy.recipients == ENVELOPE.recipients
 
 
+@pytest.mark.parametrize(
+    ("header", "recipient", "login", "origin"),
+    [
+        (None, None, None, "setting"),
+        (True, None, None, "header"),
+        (None, True, None, "address"),
+        (None, None, True, "login"),
+        (True, True, True, "header"),  # all the same: the first that said so
+        (True, False, None, "address"),
+        (True, True, False, "login"),
+        (False, None, True, "header"),
+    ],
+)
+@pytest.mark.parametrize("which", ["opens", "clicks"])
+def test_it_is_noted_who_decided(
+    header: bool | None, recipient: bool | None, login: bool | None, origin: str, which: str
+) -> None:
+    other = "clicks" if which == "opens" else "opens"
+    sender = replace(ANA, opens=True, clicks=True)
+    envelope = replace(
+        ENVELOPE,
+        identity=Identity(sender=sender, wishes=Wishes(**{which: login}).by("login")),
+        wishes=Wishes(**{which: recipient}).by("address"),
+    )
+    wished = plan(envelope, sender, Wishes(**{which: header}).by("header")).wished
+    assert getattr(wished, f"{which}_from") == origin
+    assert getattr(wished, which) is (False not in (header, recipient, login))
+    assert (getattr(wished, other), getattr(wished, f"{other}_from")) == (True, "setting")
+
+
 def test_a_sender_who_tracks_nothing() -> None:
     [copy] = plan(ENVELOPE, replace(ANA, opens=False), Wishes()).copies
     assert copy.reason == "off for this sender"

@@ -17,7 +17,7 @@ from relay.content import Content
 from relay.drafts import IN_MEMORY, Drafts
 from relay.policy import PlannedCopy
 from relay.rewriting import INLINE_OCTETS, Made, Rewriting
-from rewriter import Rewritten, Tracking, plan, rewrite
+from rewriter import Left, Rewritten, Tracking, plan, rewrite
 
 TRACKED = PlannedCopy(recipients=(), opens=True, clicks=True, reason=None)
 
@@ -216,9 +216,10 @@ async def test_where_no_copy_has_anything_to_track_there_is_one(drafts: Drafts) 
 
 
 async def test_one_copy_without_links_beside_one_with_a_pixel(drafts: Drafts) -> None:
-    content = Content.of(mail("<p>no link</p>"))
+    content = Content.of(mail('<p>no <a href="mailto:bob@example.org">link</a></p>'))
     copies = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, drafts=drafts)
     made = await copies.copies(content, [CLICKS, replace(CLICKS), OPENS], 1)
     assert (made.reason, made.pixel, made.links) == (None, True, ())
     assert made.contents[:2] == (content, content)
+    assert made.left == (Left("scheme", 1, "mailto:"),)
     assert len(tokens_in(made.contents[2].read())) == 1

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.pages.durations import after_sent, spell
+from collector.pages.durations import after_sent, say_often, spell
 
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 
@@ -41,3 +41,26 @@ def test_spell_never_counts_zero_and_knows_its_plural(milliseconds: int) -> None
 
 def test_after_sent_measures_from_the_sending() -> None:
     assert after_sent(1_000_000 + 2 * MINUTE, 1_000_000) == "2 minutes after it was sent"
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (0, "3 times within a minute"),
+        (MINUTE, "3 times within a minute"),
+        (MINUTE + 1, "3 times within 2 minutes"),
+        (2 * MINUTE, "3 times within 2 minutes"),
+        (HOUR - 1, "3 times within 1 hour"),
+        (26 * HOUR, "3 times within 2 days"),
+    ],
+)
+def test_how_often_within_how_long(span: int, words: str) -> None:
+    assert say_often([5, 5 + span // 2, 5 + span]) == words
+
+
+@given(st.integers(min_value=MINUTE + 1, max_value=100 * 365 * DAY))
+def test_within_is_never_too_short(span: int) -> None:
+    _, _, words = say_often([0, span]).partition("within ")
+    number, unit = words.split()
+    sizes = {"year": 365 * DAY, "month": 30 * DAY, "week": 7 * DAY, "day": DAY, "hour": HOUR}
+    assert int(number) * {**sizes, "minute": MINUTE}[unit.rstrip("s")] >= span

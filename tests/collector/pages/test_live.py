@@ -179,7 +179,20 @@ async def test_one_mails_page_follows_its_story(site, ana, listen) -> None:
     assert "Not opened yet" in await stream.next()
     await site.hit(ana, other, "open")
     await site.hit(ana, mail, "open")
-    assert "Opened, likely by a person" in await stream.next()
+    event = await stream.next()
+    assert 'hx-target="#story"' in event
+    assert 'hx-target="#known"' in event
+    assert "likely a person" in event
+
+
+async def test_one_copys_page_follows_that_copy(site, ana, listen) -> None:
+    mail = await site.add_mail(ana, recipients=("a@x.org", "b@x.org"), per_recipient=True)
+    stream = await listen(f"/live/{mail}?recipient=2")
+    assert "Only the copy of b@x.org." in await stream.next()
+    await site.hit(ana, mail, "open", recipient=1)
+    assert '<p class="what">Opened' not in await stream.next()
+    await site.hit(ana, mail, "open", recipient=2)
+    assert '<p class="what">Opened' in await stream.next()
 
 
 async def test_every_open_page_hears_of_it(site, ana, listen) -> None:

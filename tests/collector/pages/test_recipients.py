@@ -81,8 +81,8 @@ def test_who_it_was(recipients: tuple[str, ...], known: tuple[int, ...], words: 
     [
         (FIVE[:1], 0, ""),
         (FIVE[:1], 1, ""),
-        (FIVE[:3], 0, "The copy that 3 recipients share"),
-        (FIVE[:3], 2, "The copy of b@x.org"),
+        (FIVE[:3], 0, "One of 3 recipients"),
+        (FIVE[:3], 2, "Copy of b@x.org"),
     ],
 )
 def test_whose_copy_it_was(recipients: tuple[str, ...], recipient: int, words: str) -> None:
@@ -102,15 +102,18 @@ def test_each_has_done_something_or_not_yet() -> None:
     )
     row = replace(EACH, recipients=FIVE[:4])
     assert view_all(detail(row, readers=readers)) == (
-        RecipientView("a@x.org", "", "", (Deed("opened once", 10),), hit=True),
+        RecipientView("a@x.org", "", "", (Deed("opened once", 10),), hit=True, ordinal=1),
         RecipientView(
             "b@x.org",
             "",
             "",
             (Deed("opened twice", 10, 30), Deed("link followed 3 times", 20)),
             hit=True,
+            ordinal=2,
         ),
-        RecipientView("c@x.org", "", "", (Deed("not yet; twice by machines"),), hit=False),
+        RecipientView(
+            "c@x.org", "", "", (Deed("not yet; twice by machines"),), hit=False, ordinal=3
+        ),
         RecipientView("d@x.org", "", "", (Deed("not yet"),), hit=False),
     )
 
@@ -145,8 +148,8 @@ def test_whoever_is_not_tracked_does_not_count_among_those_it_may_have_been() ->
     row = replace(ROW, objected=(*EVE_MINDS, Objected(3, "open", "no consent")))
     assert say_who(row, "click", ()) == "likely one of 2 recipients"
     assert say_who(row, "open", ()) == "likely a@x.org"
-    assert say_copy(row, "click", 0) == "The copy that 2 recipients share"
-    assert say_copy(row, "open", 0) == "The copy of a@x.org"
+    assert say_copy(row, "click", 0) == "One of 2 recipients"
+    assert say_copy(row, "open", 0) == "Copy of a@x.org"
 
 
 def test_of_whoever_is_not_tracked_it_says_why() -> None:
