@@ -148,14 +148,7 @@ async def _sent(store: Store, person: Person) -> AsyncIterator[Item]:
         yield {
             **_sent_message(row),
             "hits": [_sent_hit(each, row.recipients) for each in hits],
-            "notifications": [
-                {
-                    **_news(each),
-                    "recipient": row.recipients[each.recipient - 1] if each.recipient else None,
-                    "read": moment(each.read_at_ms),
-                }
-                for each in await store.read(_NEWS, {"of_message": row.id})
-            ],
+            "notifications": await _sent_news(store, row),
         }
 
 
@@ -166,7 +159,21 @@ async def find_sent(store: Store, sender_id: int, message_id: int) -> Item | Non
     """
     own = _MESSAGES.where(message.c.id == message_id, message.c.sender_id == sender_id)
     rows = await store.read(own)
-    return _sent_message(rows[0]) if rows else None
+    if not rows:
+        return None
+    return {**_sent_message(rows[0]), "notifications": await _sent_news(store, rows[0])}
+
+
+async def _sent_news(store: Store, row: Row[Any]) -> list[Item]:
+    """A message's notifications, as its sender has them."""
+    return [
+        {
+            **_news(each),
+            "recipient": row.recipients[each.recipient - 1] if each.recipient else None,
+            "read": moment(each.read_at_ms),
+        }
+        for each in await store.read(_NEWS, {"of_message": row.id})
+    ]
 
 
 async def hits_of_sent(

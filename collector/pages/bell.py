@@ -20,7 +20,7 @@ from collector.notifications import Subject
 from collector.pages.rendering import render, see_other
 from collector.pages.session import form_token, read_form
 from collector.pages.speech import say, say_number
-from collector.pages.wording import say_hit
+from collector.pages.wording import say_sighting
 from collector.schema import HIT_KINDS
 from collector.senders import Sender
 
@@ -190,7 +190,7 @@ def _say(fold: Fold, about: Subject) -> tuple[str, str, str]:
         if newest.count > 1:
             times = say_number("%(number)s time", "%(number)s times", newest.count)
         whose = " · ".join(filter(None, (_say_whose(newest, about), times)))
-        return subject, say_hit(newest.kind, newest.verdict), whose
+        return subject, say_sighting(newest.kind, newest.verdict), whose
     if fold.mails == 1:
         return subject, _say_copies(newest.kind, len(fold.members)), ""
     words = say("Likely by people, or by their mail services for them")

@@ -15,7 +15,7 @@ from collector.outward.parts import Letter
 from collector.pages import speech
 from collector.pages.languages import DEFAULT, FOLDER, read_languages
 from collector.pages.speech import say, say_number
-from collector.pages.wording import say_hit
+from collector.pages.wording import say_sighting
 
 LISTED = 10  # notifications of a message to a service; the others are counted
 MAILS = 40  # mails that a digest tells of; the others are counted
@@ -118,7 +118,7 @@ class Words:
 
 
 def _headline(news: News) -> str:
-    what, subject = say(say_hit(news.kind, news.verdict)), _subject(news)
+    what, subject = say_sighting(news.kind, news.verdict), _subject(news)
     if news.who is None:
         return say("%(what)s: “%(subject)s”", what=what, subject=subject)
     return say("%(what)s: “%(subject)s” to %(who)s", what=what, subject=subject, who=news.who)
@@ -126,7 +126,7 @@ def _headline(news: News) -> str:
 
 def _line(news: News) -> str:
     """One notification where its mail is known: when, what, who."""
-    parts = [_moment(news.first_ms), say(say_hit(news.kind, news.verdict)), news.who]
+    parts = [_moment(news.first_ms), say_sighting(news.kind, news.verdict), news.who]
     return " · ".join(part for part in parts if part)
 
 

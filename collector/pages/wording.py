@@ -133,6 +133,11 @@ def say_verdict(verdict: str) -> str:
     return say(_HITS.get(verdict, _HITS["unknown"])[2])
 
 
+def say_sighting(kind: str, verdict: str) -> str:
+    """Both in one: "Opened, likely a person"."""
+    return say("%(what)s, %(who)s", what=say_hit(kind, verdict), who=say_verdict(verdict))
+
+
 def say_rule(rule: str) -> str:
     """Why the verdict, or the rule's own id where it has no words yet."""
     return say(_RULES[rule]) if rule in _RULES else rule

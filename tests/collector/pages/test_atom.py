@@ -35,7 +35,7 @@ async def test_tells_what_happened(site, ana, path: str, ask) -> None:
     read = feedparser.parse(body)
     assert not read.bozo
     [entry] = read.entries
-    assert entry.title == "Opened, likely by a person: “Offer & more” to ben@example.net"
+    assert entry.title == "Opened, likely a person: “Offer & more” to ben@example.net"
     assert entry.link == f"http://127.0.0.1/mail/{message_id}"
 
 

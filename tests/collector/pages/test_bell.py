@@ -51,12 +51,12 @@ async def test_each_leads_to_its_mail_in_honest_words(site, ana, signed_in) -> N
     page = await text(signed_in, "/bell")
     assert page.count(UNREAD) == 3
     assert f'href="/mail/{one}">&lt;b&gt;Our offer&lt;/b&gt;</a>' in page
-    assert "mail service fetched the images for them" in page
+    assert "Opened, likely a person, through their mail service" in page
     assert f"To {BEN}" in page
-    assert "Opened, likely by a person" in page
+    assert "Opened, likely a person" in page
     assert f"The copy of {CY}" in page
     assert f'href="/mail/{shared}">(no subject)</a>' in page
-    assert "Link followed, likely by a person" in page
+    assert "Link followed, likely a person" in page
     assert "The copy that 2 recipients share" in page
     places = [page.index(f'class="title" href="/mail/{each}"') for each in (shared, own, one)]
     assert places == sorted(places)

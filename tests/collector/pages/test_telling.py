@@ -27,11 +27,11 @@ def make(number: int = 1, **changes: object) -> News:
 
 def test_one_is_told_as_it_is() -> None:
     assert WORDS.tell([make(5)], "en") == (
-        "Opened, likely by a person: “Mail 5” to ben@example.net",
+        "Opened, likely a person: “Mail 5” to ben@example.net",
         "https://t.example.com/mail/5",
     )
     shared = make(kind="click", recipients=("a@example.net", "b@example.net"), subject="  ")
-    assert WORDS.headline(shared, "en") == "Link followed, likely by a person: “(no subject)”"
+    assert WORDS.headline(shared, "en") == "Link followed, likely a person: “(no subject)”"
 
 
 def test_many_are_listed_and_then_counted() -> None:
@@ -52,7 +52,7 @@ def test_a_digest_is_by_mail_the_newest_first() -> None:
     assert letter.subject == "3 notifications: Mail 1"
     assert letter.text.index("Mail 1") < letter.text.index("Mail 2")
     assert letter.text.count("https://t.example.com/mail/") == 2
-    assert "14 Nov, 22:16 UTC · Link followed, likely by a person · ben@example.net" in letter.text
+    assert "14 Nov, 22:16 UTC · Link followed, likely a person · ben@example.net" in letter.text
 
 
 def test_a_digest_is_of_a_bearable_length() -> None:
