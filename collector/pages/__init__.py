@@ -61,6 +61,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
         web.get("/bell", _page(bell.show_bell)),
+        web.get("/bell/recent", _page(bell.show_recent)),
         web.post("/bell/read", _page(bell.submit_read)),
         web.get("/live/bell", _page(live.stream_bell), allow_head=False),
         web.get("/live", _page(live.stream_list), allow_head=False),
