@@ -108,6 +108,7 @@ def routes() -> list[web.RouteDef]:
         *(web.route(way, path, _page(each)) for way, path, each in destinations.routes()),
         web.get(atom.FEED, atom.send_feed),
         web.get("/bell", _page(bell.show_bell)),
+        web.get("/bell/recent", _page(bell.show_recent)),
         web.post("/bell/read", _page(bell.submit_read)),
         web.get("/live/bell", _page(live.stream_bell), allow_head=False),
         *admin.routes(_page),

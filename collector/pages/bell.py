@@ -66,15 +66,10 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class BellView:
-    """What every page shows: how many are unread, and the newest."""
+    """Some notifications, and how many are unread in all."""
 
     unread: int
     notes: tuple[NoteView, ...]
-
-    @property
-    def badge(self) -> str:
-        """As it stands beside the bell; "" where nothing is unread."""
-        return say_badge(self.unread)
 
     @property
     def until_ms(self) -> int:
@@ -99,6 +94,13 @@ async def show_bell(request: web.Request, sender: Sender) -> web.StreamResponse:
     )
 
 
+async def show_recent(request: web.Request, sender: Sender) -> web.StreamResponse:
+    """GET /bell/recent: the newest notifications, for the popover."""
+    folds = await request.app[NOTIFICATIONS].folds(sender.id)
+    recent = await _view(request, sender, folds, folds[:RECENT])
+    return await render(request, "recent.html", form_token=form_token(request), bell=recent)
+
+
 async def submit_read(request: web.Request, sender: Sender) -> web.StreamResponse:
     """POST /bell/read: of `mails` those of a `kind`, or all up to the moment `until`."""
     fields = await read_form(request)
@@ -118,12 +120,6 @@ async def note_seen(request: web.Request, sender: Sender, message_id: int) -> No
     nobody from looking."""
     with suppress(StoreUnavailable):
         await request.app[NOTIFICATIONS].mark_mails(sender.id, [message_id])
-
-
-async def read_bell(request: web.Request, sender: Sender) -> BellView:
-    """What the header of every page shows."""
-    folds = await request.app[NOTIFICATIONS].folds(sender.id)
-    return await _view(request, sender, folds, folds[:RECENT])
 
 
 async def read_page(request: web.Request, sender: Sender, before: int | None) -> PageView:

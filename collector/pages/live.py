@@ -19,8 +19,8 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from collector.errors import StoreUnavailable
 from collector.feed import BELL, Feed, News
-from collector.keys import FEED, STATS
-from collector.pages.bell import read_bell, read_page
+from collector.keys import FEED, NOTIFICATIONS, STATS
+from collector.pages.bell import read_page
 from collector.pages.mails import ListView, MailView, read_id, read_list, renew_list
 from collector.pages.messages import read_asked, read_message
 from collector.pages.narrowing import read_narrowing
@@ -94,7 +94,8 @@ async def stream_bell(request: web.Request, sender: Sender) -> web.StreamRespons
     async def pump(stream: EventSourceResponse, news: News) -> None:
         while True:
             page = await read_page(request, sender, None)
-            await send_part(request, stream, "live/notes.html", page=page, **_form(request))
+            token = form_token(request)
+            await send_part(request, stream, "live/notes.html", page=page, form_token=token)
             await _gather(news, BELL_SECONDS)
             if await who(request) is None:
                 return
@@ -107,12 +108,12 @@ def ring(request: web.Request, sender: Sender) -> Pump:
     """Keeps the bell in a page's header as it is now; for a page's stream beside its own pump."""
 
     async def pump(stream: EventSourceResponse, news: News) -> None:
-        told = None
+        told: int | None = None
         while True:
-            bell = await read_bell(request, sender)
-            if bell != told:
-                await send_part(request, stream, "live/bell.html", bell=bell, **_form(request))
-            told = bell
+            unread = await request.app[NOTIFICATIONS].unread(sender.id)
+            if unread != told:
+                await send_part(request, stream, "live/bell.html", unread=unread)
+            told = unread
             await _gather(news, BELL_SECONDS)
             if await who(request) is None:
                 return
@@ -177,10 +178,6 @@ async def _gather(news: News, seconds: float = GATHER_SECONDS) -> set[int]:
             while True:
                 changed.add(await news.get())
     return changed - {BELL}
-
-
-def _form(request: web.Request) -> dict[str, str]:
-    return {"form_token": form_token(request)}
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -62,6 +62,21 @@ async def test_each_leads_to_its_mail_in_honest_words(site, ana, signed_in) -> N
     assert places == sorted(places)
 
 
+async def test_the_popover_has_the_newest(site, ana, eve, signed_in, monkeypatch) -> None:
+    recent = await text(signed_in, "/bell/recent")
+    assert "Nothing yet." in recent
+    monkeypatch.setattr(bell, "RECENT", 1)
+    for number, (sender, subject) in enumerate(((ana, "Old"), (ana, "New"), (eve, "Secret"))):
+        mail = await site.add_mail(sender, subject)
+        await site.hit(sender, mail, "open", at_ms=SENT_MS + number * (FOLD_MS + 1))
+    recent = await text(signed_in, "/bell/recent")
+    assert "<html" not in recent
+    assert recent.count(UNREAD) == 1
+    assert ">New</a>" in recent
+    assert "Mark all as read" in recent
+    assert "Secret" not in recent
+
+
 async def test_further_hits_are_counted_where_all_are_wished(site, ana, signed_in) -> None:
     await site.senders.set_notify(ana.id, "all")
     mail = await site.add_mail(ana)

