@@ -7,13 +7,12 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
 import structlog
 from hypothesis import settings
-from places import ENGINES, File, Place, make_template, open_database
+from places import ENGINES, File, Place, make_template, open_reused
 from postgresql import Server, open_server
 
 # A property is true or not, however busy the machine is.
@@ -30,7 +29,6 @@ SYSTEM = ROOT / "build" / "system"
 # After the last test, no secret is in the logs of what the tests have run.
 pytest_plugins = ("logs",)
 IN_CI = os.environ.get("CI") == "true"
-DATABASES = count(1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -48,6 +46,12 @@ def postgresql_server() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def fresh_database(postgresql_server: Server) -> Iterator[Callable[[], Place]]:
+    with open_reused(postgresql_server) as fresh:
+        yield fresh
+
+
 @pytest.fixture
 def own_server() -> Iterator[Server]:
     """A PostgreSQL server that may be stopped, with a store's tables in the database TEMPLATE."""
@@ -62,9 +66,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "sqlite":
         yield File(tmp_path / "letterbell.db")
         return
-    server = request.getfixturevalue("postgresql_server")
-    with open_database(server, f"test_{next(DATABASES)}") as database:
-        yield database
+    yield request.getfixturevalue("fresh_database")()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ SQLite's file is marked `sqlite`, and runs on that alone.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,10 @@ from collector.schema import metadata
 
 ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "template_of_letterbell"
+# Connections that a test has left open may hold locks.
+END_OTHERS = """
+SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 
 
 class Place(Protocol):
@@ -98,6 +102,35 @@ def make_template(server: Server) -> None:
     """What each database is copied from: quicker than making its tables."""
     server.execute(f"CREATE DATABASE {TEMPLATE}")
     migrations.upgrade(find_database(server.url(TEMPLATE)))
+
+
+@contextmanager
+def open_reused(server: Server) -> Iterator[Callable[[], OnServer]]:
+    """`fresh()` is one and the same database, as the template is: ten times quicker than a copy."""
+    tables = [f'"{table.name}"' for table in reversed(metadata.sorted_tables)]
+    with open_database(server, "reused") as database, beside() as other:
+        filled = [each for each in tables if database.execute(f"SELECT 1 FROM {each} LIMIT 1")]
+        connection = other(server.connect(database.name))
+        for each in (
+            "CREATE SCHEMA kept",
+            *(f"CREATE TABLE kept.{t} AS TABLE {t}" for t in filled),
+        ):
+            other(connection.execute(each))
+        script = ";".join(
+            [
+                END_OTHERS,
+                *(f"DELETE FROM {table}" for table in tables),
+                "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'",
+                *(f"INSERT INTO {table} SELECT * FROM kept.{table}" for table in reversed(filled)),
+            ]
+        )
+
+        def fresh() -> OnServer:
+            other(connection.execute(script))
+            return database
+
+        yield fresh
+        other(connection.close())
 
 
 @contextmanager
