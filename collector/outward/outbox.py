@@ -189,7 +189,7 @@ def _leave_out(connection: Connection, target_id: int, count: int) -> None:
 
 
 _OF_TARGET = target.c.id == bindparam("of_target")
-_NOW: BindParameter[int] = bindparam("now_ms", type_=BigInteger)
+_NOW = bindparam("now_ms", type_=BigInteger)
 _IDS: BindParameter[object] = bindparam("ids", expanding=True)
 _WAITING = (
     select(func.count())

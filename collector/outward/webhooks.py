@@ -78,7 +78,7 @@ class Webhooks:
         try:
             async with asyncio.timeout(SECONDS):
                 found = await asyncio.get_running_loop().getaddrinfo(
-                    url.host, url.port, type=socket.SOCK_STREAM
+                    url.raw_host, url.port, type=socket.SOCK_STREAM
                 )
         except (OSError, UnicodeError, TimeoutError):
             return Failed("name")

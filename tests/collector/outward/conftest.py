@@ -1,23 +1,14 @@
 """Receivers on loopback, and a store with a sender who has news."""
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # receivers.py
-
 from receivers import Receiver, open_receiver
 
-from collector.client import Networks
 from collector.hits import Hit, store_hits
 from collector.store import Sent, Store
 from collector.verdict import Verdict
-
-LOOPBACK: Networks = (ip_network("127.0.0.0/8"),)
 
 
 @pytest.fixture

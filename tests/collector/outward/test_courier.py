@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
-from conftest import LOOPBACK
-from receivers import Receiver, open_receiver
+from receivers import LOOPBACK, Receiver, open_receiver
 from sqlalchemy import func, select, text
 from standardwebhooks import Webhook
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from conftest import LOOPBACK
-from receivers import Receiver
+from receivers import LOOPBACK, Receiver
 
 from collector.outward import services as module
 from collector.outward.outcomes import Failed, Taken

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from conftest import LOOPBACK
-from receivers import Receiver
+from receivers import LOOPBACK, Receiver
 from sqlalchemy import text
 
 from collector.outward.sealing import Seal

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import trustme
 from aiohttp import web
-from conftest import LOOPBACK
-from receivers import Receiver
+from receivers import LOOPBACK, Receiver
 from standardwebhooks import Webhook
 
 from collector.outward import webhooks as module

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import AsyncIterator
-from ipaddress import ip_network
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from receivers import LOOPBACK
 from sites import open_site
 from standardwebhooks import Webhook
 
@@ -18,7 +18,6 @@ from collector.outward.targets import MAX_TARGETS, Target
 from collector.pages.destinations import say_failure, say_refusal, view
 
 PLACE = "/settings/notifications"
-LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
 @pytest.fixture

@@ -4,9 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+from collector.client import Networks
+
+LOOPBACK: Networks = (ip_network("127.0.0.0/8"),)  # for sites that let senders lead there
 
 
 @dataclass(slots=True)
