@@ -14,14 +14,17 @@ from collector.person import Person
 from collector.schema import (
     agent,
     api_key,
+    atom,
     consent,
     device,
+    digest,
     hit,
     message,
     notification,
     sender,
     sender_address,
     session,
+    target,
 )
 from collector.store import Store
 
@@ -64,6 +67,23 @@ async def _accounts(store: Store, person: Person) -> AsyncIterator[Item]:
                     "last_used": moment(each.last_used_at_ms),
                 }
                 for each in await store.read(_API_KEYS, own)
+            ],
+            "targets": [
+                {
+                    "kind": each.kind,
+                    "address": each.shown,
+                    "language": each.language,
+                    "created": moment(each.created_at_ms),
+                    "last_sent": moment(each.sent_at_ms),
+                    "last_failed": moment(each.failed_at_ms),
+                    "switched_off": moment(each.disabled_at_ms),
+                }
+                for each in await store.read(_TARGETS, own)
+            ],
+            "digest": [{"language": each.language} for each in await store.read(_DIGEST, own)],
+            "feed": [
+                {"language": each.language, "created": moment(each.created_at_ms)}
+                for each in await store.read(_FEED, own)
             ],
             "sessions": [
                 {"expires": moment(each.expires_at_ms)} for each in await store.read(_SESSIONS, own)
@@ -248,4 +268,7 @@ _ADDRESSES = (
 )
 _API_KEYS = select(api_key).where(api_key.c.sender_id == _OF_SENDER).order_by(api_key.c.id)
 _DEVICES = select(device).where(device.c.sender_id == _OF_SENDER).order_by(device.c.id)
+_TARGETS = select(target).where(target.c.sender_id == _OF_SENDER).order_by(target.c.id)
+_DIGEST = select(digest.c.language).where(digest.c.sender_id == _OF_SENDER)
+_FEED = select(atom.c.language, atom.c.created_at_ms).where(atom.c.sender_id == _OF_SENDER)
 _SESSIONS = select(session).where(session.c.sender_id == _OF_SENDER)

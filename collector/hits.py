@@ -4,9 +4,10 @@ A hit is judged inside the transaction that stores it, so with every outcome in 
 committed before. The counters on a message's row change in that transaction, too. When a burst
 gives a scanner away, the clicks of that copy that were believed just before are taken back. Once it
 is judged, what is kept of a hit is what the site wishes (keeping.py). What is news to the sender
-is noted there and then (noting.py).
+is noted there and then (noting.py), and put on its way out (outward/outbox.py).
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from collector.counters import recounting
 from collector.folding import DEFAULT_NOTIFY, Notify
 from collector.keeping import DEFAULT, Keeping
 from collector.noting import Noted, Sighting, note, retract
+from collector.outward import outbox
 from collector.schema import HIT_KINDS, agent, hit, message, sender
 from collector.verdict import BELIEVED, BURST_MS, KINDS, Verdict
 from collector.withholding import IS_GUARDED, Guard
@@ -116,6 +118,7 @@ def store_hits(
     ]
     bursts = [each.hit for each in judged if each.verdict.rule == "burst"]
     noted = note(connection, _sightings(judged, bursts))
+    outbox.put(connection, [each.id for each in noted], time.time_ns() // 1_000_000)
     if judged:
         agents = [keeping.agent(each.hit.agent) for each in judged]
         numbers = _number_agents(connection, set(agents))

@@ -21,3 +21,8 @@ STORE_GROUP = Histogram(
 )
 SIGN_INS = Counter("letterbell_sign_ins", "Passwords checked, by outcome", ("outcome",))
 AGED_OUT = Counter("letterbell_aged_out", "Rows removed for their age, by table", ("table",))
+TOLD = Counter(
+    "letterbell_notifications_told",
+    "Notifications sent out, by kind and outcome",
+    ("kind", "outcome"),
+)

@@ -249,6 +249,68 @@ consent = Table(
     Index(None, "sender_id", "granted", "address_hash"),
 )
 
+TARGET_KINDS = ("webhook", "service")
+
+# Where a sender's notifications are sent to, beside the pages.
+target = Table(
+    "target",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Word(TARGET_KINDS), nullable=False),
+    Column("shown", Text, nullable=False),  # its address for people, without what is secret
+    Column("sealed", LargeBinary, nullable=False),  # its address and secret (outward/sealing.py)
+    Column("language", Text, nullable=False),  # that it is written to in, ISO 639
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("next_at_ms", BigInteger, nullable=False),  # nothing is sent to it before
+    Column("sent_at_ms", BigInteger),  # when it last took something
+    Column("failed_at_ms", BigInteger),  # when it last did not, and why
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("failing_since_ms", BigInteger),  # none: it took what was sent last
+    Column("failures", Integer, nullable=False, server_default="0"),  # since then
+    Column("left_out", Integer, nullable=False, server_default="0"),  # that were given up
+    Column("disabled_at_ms", BigInteger),  # since when nothing is sent to it any more
+    Index(None, "sender_id"),
+)
+
+# Notifications on their way to a target. What is told of them is read when they are sent.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("target_id", ForeignKey("target.id", ondelete="CASCADE"), nullable=False),
+    Column("notification_id", ForeignKey("notification.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("next_at_ms", BigInteger, nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),  # that failed by it alone
+    Index(None, "target_id", "next_at_ms"),  # what is due at a target
+    Index(None, "notification_id"),  # those of one that goes
+    Index(None, "created_at_ms"),  # the oldest, to sweep
+)
+
+# Senders who get a mail a day of their notifications.
+digest = Table(
+    "digest",
+    metadata,
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), primary_key=True),
+    Column("language", Text, nullable=False),
+    Column("since_id", BigInteger, nullable=False),  # the notification up to which it told
+    Column("next_at_ms", BigInteger, nullable=False),
+    Index(None, "next_at_ms"),
+)
+
+# Senders whose notifications feed readers may read. Only the hash of the address's token is kept.
+atom = Table(
+    "atom",
+    metadata,
+    Column("sender_id", ForeignKey("sender.id", ondelete="CASCADE"), primary_key=True),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("token_hash"),
+)
+
 # What this database alone knows.
 secret = Table(
     "secret",

@@ -11,9 +11,12 @@ from jsonschema import Draft202012Validator
 
 from collector.consents import Consents
 from collector.export import PARTS, find_logins
+from collector.outward.parts import Outward, Ways
+from collector.pages.telling import Words
 from collector.person import Person
 from collector.senders import Senders
 from collector.store import Outcome, Sent, SentLink, Store
+from collector.tokens import Key
 from collector.verdict import Verdict
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/export.schema.json").read_text())
@@ -176,3 +179,25 @@ async def test_what_was_decided(store: Store, make_sent: Callable[..., Sent]) ->
     assert at.endswith("+00:00")
     assert login
     assert decision == {"kind": "open", "granted": False, "how": "notice", "text_version": "v1"}
+
+
+async def test_where_a_senders_notifications_go(store: Store) -> None:
+    senders = Senders(store)
+    bob = await senders.add("Bob", "a secret of his", [BOB])
+    eve = await senders.add("Eve", "a secret of hers", [EVE])
+    senders.close()
+    outward = Outward(
+        store, [Key(0, bytes(32))], Words("https://t"), public_url="https://t", ways=Ways()
+    )
+    await outward.targets.add_service(bob.id, "ntfys://ntfy.sh/hidden", "de")
+    await outward.targets.add_service(eve.id, "ntfys://ntfy.sh/hers", "en")
+    await outward.digests.turn_on(bob.id, "de")
+    token = await outward.feeds.make(bob.id, "fr")
+    await outward.close()
+    told = await export(store, BOB)
+    [account] = told["accounts"]
+    [target] = account["targets"]
+    assert (target["kind"], target["address"]) == ("service", "ntfy (ntfy.sh)")
+    assert account["digest"] == [{"language": "de"}]
+    assert [each["language"] for each in account["feed"]] == ["fr"]
+    assert not [word for word in ("hidden", "hers", token) if word in json.dumps(told)]
