@@ -15,6 +15,7 @@ from collector.errors import StoreUnavailable
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
 from collector.notifications import Notifications
+from collector.outward.parts import Outward
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages
@@ -59,12 +60,14 @@ def build_app(
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
     alarms: Callable[[], Mapping[str, str]] = dict,
+    outward: Outward | None = None,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
 
     `presence` is the recorder's, and is told where the pages are used from. `keeping` and `ages`
     are what recipients are told of.
-    `alarms` says what is wrong with the relay just now: what about, and the problem.
+    `alarms` says what is wrong with the relay just now: what about, and the problem. Without
+    `outward` notifications stay in the house, and there is no page for where they go.
     """
     app = web.Application()
     app[keys.STORE] = store
@@ -84,6 +87,7 @@ def build_app(
     app[keys.METRICS_FROM] = metrics_from
     app[keys.SECURE_COOKIES] = secure_cookies
     app[keys.ALARMS] = alarms
+    app[keys.OUTWARD] = outward
     pages.setup(app)
     api.setup(app)
     app.add_routes([*routes(), *pages.routes(), *api.routes()])

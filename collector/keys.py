@@ -9,6 +9,7 @@ from collector.consents import Consents
 from collector.feed import Feed
 from collector.keeping import Keeping
 from collector.notifications import Notifications
+from collector.outward.parts import Outward
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import Ages
@@ -26,6 +27,7 @@ PRESENCE = web.AppKey("PRESENCE", Presence)
 KEEPING = web.AppKey("KEEPING", Keeping)
 AGES = web.AppKey("AGES", Ages)
 STATS = web.AppKey("STATS", Stats)
+OUTWARD: web.AppKey[Outward | None] = web.AppKey("OUTWARD")
 FEED = web.AppKey("FEED", Feed)
 NOTIFICATIONS = web.AppKey("NOTIFICATIONS", Notifications)
 READ_LABEL: web.AppKey[Callable[[str], str]] = web.AppKey("READ_LABEL")

@@ -16,6 +16,8 @@ from collector.consents import Consents
 from collector.feed import Feed
 from collector.hits import Hit, store_hits
 from collector.keeping import Keeping
+from collector.outward.parts import ALL_WAYS, Outward, Ways
+from collector.pages.telling import Words
 from collector.recorder import Recorder
 from collector.senders import Sender, Senders
 from collector.stats import Stats
@@ -37,6 +39,7 @@ class Site:
     senders: Senders
     consents: Consents
     feed: Feed
+    outward: Outward
     url: str
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -121,11 +124,16 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(folder: Path, **told: Any) -> AsyncIterator[Site]:
-    """The running site, its store in `folder`; `told` is more for build_app."""
+async def open_site(folder: Path, *, ways: Ways = ALL_WAYS, **told: Any) -> AsyncIterator[Site]:
+    """The running site, its store in `folder`; `told` is more for build_app. Nothing leaves it but
+    what a test asks its courier for."""
     store = await Store.open(f"sqlite:///{folder / 'letterbell.db'}")
     senders, consents, feed = Senders(store), Consents(store), Feed()
     recorder = Recorder(store, feed)
+    public_url = "http://127.0.0.1"
+    outward = Outward(
+        store, [Key(0, bytes(32))], Words(public_url), public_url=public_url, ways=ways
+    )
     app = build_app(
         store=store,
         senders=senders,
@@ -135,14 +143,16 @@ async def open_site(folder: Path, **told: Any) -> AsyncIterator[Site]:
         stats=Stats(store),
         feed=feed,
         read_label=read_label,
-        public_url="http://127.0.0.1",
+        public_url=public_url,
+        outward=outward,
         trusted_proxies=(),
         metrics_from=(),
         secure_cookies=False,
         **told,
     )
     async with TestServer(app) as server:
-        yield Site(store, senders, consents, feed, str(server.make_url("")).rstrip("/"))
+        yield Site(store, senders, consents, feed, outward, str(server.make_url("")).rstrip("/"))
+    await outward.close()
     await recorder.close()
     senders.close()
     await store.close()

@@ -2,9 +2,9 @@
 recipients, `notice`, which needs neither.
 
 `setup` before the application starts, `routes` into its table. Handlers by feature: `session`,
-`messages`, `settings`, `bell`, `live`; what they say is in `wording`, `marks`, `timeline`,
-`recipients` and `durations`, which are pure; in which language, `speech` knows, of those in
-`languages`.
+`messages`, `settings`, `destinations`, `bell`, `atom`, `live`; what they say is in `wording`,
+`marks`, `timeline`, `recipients` and `durations`, which are pure; in which language, `speech`
+knows, of those in `languages`. `telling` has the words for what leaves the house.
 """
 
 from datetime import UTC, datetime
@@ -14,7 +14,17 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from collector.pages import bell, live, messages, notice, session, settings, speech
+from collector.pages import (
+    atom,
+    bell,
+    destinations,
+    live,
+    messages,
+    notice,
+    session,
+    settings,
+    speech,
+)
 from collector.pages.assets import Assets
 from collector.pages.outage import Handler, told
 from collector.pages.session import SenderHandler, for_sender
@@ -46,6 +56,7 @@ def setup(app: web.Application) -> None:
     environment.filters["plain_time"] = _plain_time
     speech.setup(app, environment)
     session.setup(app)
+    destinations.setup(app)
     live.setup(app)
     notice.setup(app)
 
@@ -60,6 +71,8 @@ def routes() -> list[web.RouteDef]:
         web.post(r"/mail/{message_id:\d+}/erase", _page(messages.submit_erase)),
         web.get("/settings", _page(settings.show_settings)),
         web.post("/settings", _page(settings.submit_settings)),
+        *(web.route(way, path, _page(each)) for way, path, each in destinations.routes()),
+        web.get(atom.FEED, atom.send_feed),
         web.get("/bell", _page(bell.show_bell)),
         web.get("/bell/recent", _page(bell.show_recent)),
         web.post("/bell/read", _page(bell.submit_read)),
