@@ -90,6 +90,8 @@ async def serve(
                 show_client=settings.smtp.show_client,
                 keeping=settings.hits.parsed,
                 ages=settings.retention.parsed,
+                ways=settings.notify.parsed,
+                digest_from=settings.digest_from,
                 spool=spool,
                 signing=signing,
                 pace=pace(settings),
@@ -264,6 +266,7 @@ async def _reload_settings(
     site.change_signs(new_signs)
     site.tokens.change(settings.tokens.parsed)
     seal.change(settings.tokens.parsed)
+    site.outward.change_keys(settings.tokens.parsed)
     delivery = settings.delivery
     site.change_delivery(
         pace=pace(settings),

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from collector.consent import DEFAULT_MODE, Mode
 from collector.keeping import Keeping
+from collector.outward.parts import Ways
 from collector.retention import Ages
 from collector.tokens import Key
 from relay.address import is_mailbox
@@ -313,6 +314,32 @@ class RetentionSettings(Table):
         return Ages(messages=self.messages, hits=self.hits)
 
 
+def _mailbox(address: str) -> str:
+    if not is_mailbox(address.encode()) or not address.isascii():
+        raise ValueError('should be a mail address in ASCII, like "no-reply@example.com"')
+    return address
+
+
+class NotifySettings(Table):
+    webhooks: bool = True
+    apprise: bool = True
+    digest: bool = True
+    digest_hour: Annotated[int, Field(ge=0, le=23)] = 7
+    digest_from: Annotated[str, AfterValidator(_mailbox)] | None = None
+    private_networks: tuple[Network, ...] = ()
+
+    @property
+    def parsed(self) -> Ways:
+        """As the collector takes it."""
+        return Ways(
+            webhooks=self.webhooks,
+            services=self.apprise,
+            digest=self.digest,
+            digest_hour=self.digest_hour,
+            allowed=self.private_networks,
+        )
+
+
 class LogSettings(Table):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["console", "json"] = "console"
@@ -338,6 +365,7 @@ class Settings(BaseSettings):
     verdict: VerdictSettings
     hits: HitSettings
     retention: RetentionSettings
+    notify: NotifySettings
     log: LogSettings
 
     @model_validator(mode="after")
@@ -379,6 +407,11 @@ class Settings(BaseSettings):
     def hostname(self) -> str:
         """The name that the relay goes by: smtp.hostname, else the host of http.public_url."""
         return self.smtp.hostname or urlsplit(self.http.public_url).hostname or "localhost"
+
+    @property
+    def digest_from(self) -> str:
+        """Whom a day's mail is from: notify.digest_from, else no-reply at the relay's name."""
+        return self.notify.digest_from or f"no-reply@{self.hostname}"
 
     @classmethod
     def settings_customise_sources(

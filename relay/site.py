@@ -18,6 +18,8 @@ from collector.consent import DEFAULT_MODE, Mode
 from collector.consents import Consents
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
+from collector.outward.parts import ALL_WAYS, Outward, Ways
+from collector.pages.telling import Words
 from collector.presence import Presence
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages, Retention
@@ -32,6 +34,7 @@ from relay.controls import CONTROL_DOMAIN
 from relay.custody import Clock, Custody
 from relay.delivery import Delivery, WhenAway
 from relay.drafts import Drafts
+from relay.letters import Letters
 from relay.orders import Orders, obey
 from relay.pipeline import Pipeline
 from relay.queue import Queue
@@ -65,6 +68,7 @@ class Site:
     drafts: Drafts
     tokens: Tokens
     recorder: Recorder
+    outward: Outward
     app: web.Application
 
     def change_delivery(self, *, pace: Pace, inline_timeout: float, when_away: WhenAway) -> None:
@@ -110,9 +114,12 @@ async def open_site(
     consent: Mode = DEFAULT_MODE,
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
+    ways: Ways = ALL_WAYS,
+    digest_from: str | None = None,
 ) -> AsyncIterator[Site]:
     """Opens the parts in order and closes them in reverse.
 
+    Mails of a day's notifications are from `digest_from`, else from no-reply at `hostname`.
     Raises `StoreError` where the store cannot be used.
     """
     store = await Store.open(store_url)
@@ -131,6 +138,7 @@ async def open_site(
         consent=consent,
     )
     retention = Retention(store, ages)
+    outward = Outward(store, keys, Words(public_url), public_url=public_url, ways=ways)
     upstreams = Upstreams(routes)
     rewriting = Rewriting(
         tokens=tokens,
@@ -184,6 +192,15 @@ async def open_site(
         control_domain=control_domain,
         show_client=show_client,
     )
+    letters = Letters(
+        outward=outward,
+        spool=spool,
+        queue=queue,
+        signing=signing,
+        hostname=hostname,
+        mail_from=digest_from or f"no-reply@{hostname}",
+        settings_url=f"{public_url}/settings/notifications",
+    )
     app = build_app(
         store=store,
         senders=senders,
@@ -200,6 +217,7 @@ async def open_site(
         ages=ages,
         metrics_from=metrics_from,
         alarms=lambda: alarms.sounding,
+        outward=outward,
         secure_cookies=public_url.startswith("https:"),
     )
     await records.take_up(spool.entries)
@@ -207,6 +225,8 @@ async def open_site(
     running = loop.create_task(queue.run())
     obeying = loop.create_task(obey(Orders(spool.folder), queue))
     retaining = loop.create_task(retention.run())
+    writing = loop.create_task(letters.run()) if ways.digest else None
+    outward.run()
     try:
         yield Site(
             senders=senders,
@@ -219,11 +239,16 @@ async def open_site(
             drafts=drafts,
             tokens=tokens,
             recorder=recorder,
+            outward=outward,
             app=app,
         )
     finally:
         obeying.cancel()
         retaining.cancel()
+        if writing:
+            writing.cancel()
+            await asyncio.wait({writing})
+        await outward.close()
         await queue.stop(STOP_SECONDS)
         await running
         upstreams.close()

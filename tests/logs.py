@@ -29,6 +29,8 @@ FORBIDDEN = {
         r"(?i)\bAUTH\W+(?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER)\W+\w|\bBearer\W+\w"
     ),
     "a token": re.compile(r"/[oc]/[A-Za-z0-9_-]{16}"),
+    "a webhook's secret": re.compile(r"whsec_[A-Za-z0-9+/]{16}"),
+    "a feed's address": re.compile(r"/feed/[A-Za-z0-9_-]{43}"),
     "a body": re.compile(r"(?i)</?(?:html|body|div|p|a|b|table)\b[^>]{0,80}>|\bhref\W|Zimtstern"),
 }
 # As they are by default, masked, addresses have one letter and "…" (in JSON \u2026) before the "@".
