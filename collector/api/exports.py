@@ -68,9 +68,11 @@ async def _write(
 ) -> AsyncIterator[str]:
     head = write_head(row) if media_type == CSV else ""
     write = write_csv if media_type == CSV else write_ndjson
-    yield head + write(await anext(chunks, ()))
     async for chunk in chunks:
-        yield write(chunk)
+        yield head + write(chunk)
+        head = ""
+    if head:
+        yield head
 
 
 def write_ndjson(rows: Iterable[BaseModel]) -> str:

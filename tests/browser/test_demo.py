@@ -66,10 +66,13 @@ async def test_the_story(demo, open_context, picture) -> None:
     await picture(page, "screenshots/before-and-after.png")
 
     await page.locator("#mails .mail .open").click()
-    await expect(page.get_by_text("Opened, likely by a person")).to_be_visible()
-    await expect(
-        page.get_by_text("Link followed, likely by a person: “the plans and the quote”")
-    ).to_be_visible()
+    await expect(page.locator(".timeline .good .what")).to_have_text(
+        [
+            "Accepted by the mail server",
+            "Opened",
+            "Link followed: “the plans and the quote”",
+        ]
+    )
 
 
 async def test_toggles_off_leave_the_letter_alone(demo, open_page) -> None:

@@ -18,7 +18,7 @@ from collector import writer
 from collector.consent import Objected
 from collector.errors import StoreConflict, StoreUnavailable
 from collector.schema import message
-from collector.store import Outcome, Sent, SentLink, Store
+from collector.store import Outcome, Sent, SentLink, Store, Wished
 from collector.writer import MAX_WAITING
 
 Lock = Callable[[], AbstractContextManager[None]]
@@ -54,6 +54,8 @@ async def test_a_message_is_stored_whole(store: Store, make_sent: MakeSent) -> N
     objected = (Objected(2, "open", "refused"),)
     sent = replace(sent, per_recipient=True, shared_reason="none", objected=objected)
     sent = replace(sent, snippet="Dear\0 all")
+    wished = Wished(True, False, "address", "setting")
+    sent = replace(sent, skipped=(("opt-out", 2, "x.org\0"),), wished=wished)
     await store.record_sent(sent)
     [row] = await store.read(select(message))
     assert row._asdict() == {
@@ -85,6 +87,11 @@ async def test_a_message_is_stored_whole(store: Store, make_sent: MakeSent) -> N
         "stopped_at_ms": None,
         "objected": [[2, "open", "refused"]],
         "snippet": "Dear all",
+        "skipped": [["opt-out", 2, "x.org"]],
+        "opens_wished": True,
+        "clicks_wished": False,
+        "opens_from": "address",
+        "clicks_from": "setting",
     }
 
 
