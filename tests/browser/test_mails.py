@@ -266,11 +266,13 @@ async def test_axe_finds_nothing(visit: Visit, axe, picture, scheme: str) -> Non
     )
     await expect(page.get_by_label("Period")).to_be_visible()
     assert await axe(page) == []
-    await picture(page, f"screenshots/list-filtered-{scheme}.png")
+    if scheme == "light":
+        await picture(page, "screenshots/list-filtered.png")
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog")).to_be_visible()
     assert await axe(page) == []
-    await picture(page, f"screenshots/list-keys-{scheme}.png")
+    if scheme == "light":
+        await picture(page, "screenshots/list-keys.png")
 
 
 @pytest.mark.parametrize("path", ["/", "/?q=walrus", "/?q=quote&to=ben@inbox.example&days=30"])
