@@ -45,7 +45,7 @@ INSERT INTO message (id, sender_id, sent_at_ms, delivered_at_ms, state, opens, c
   open_count, raw_open_count, first_open_ms, last_open_ms,
   click_count, raw_click_count, first_click_ms, last_click_ms,
   subject, snippet, recipients, mail_from, message_id_header, reply, links)
-SELECT :first_ms + n * :step << :tail | n & 1048575, n % 2 + 1, :first_ms + n * :step,
+SELECT (:first_ms + n * :step << :tail) | (n & 1048575), n % 2 + 1, :first_ms + n * :step,
   :first_ms + n * :step + 400, 1, 1, 1,
   n % 3 = 0, n % 3 = 0, iif(n % 3 = 0, :first_ms + n * :step + 90000, NULL),
   iif(n % 3 = 0, :first_ms + n * :step + 90000, NULL),
