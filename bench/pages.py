@@ -105,7 +105,8 @@ async def measure(folder: Path, options: argparse.Namespace) -> None:
     paths = {page.what: page.path.format(middle=middle, rare=rare) for page in PAGES}
     with serving(config, ports[2]):
         await measure_answers(url, token, paths, options.rounds)
-        await measure_paint(url, token, paths, options.rounds)
+        if not options.answers:
+            await measure_paint(url, token, paths, options.rounds)
 
 
 async def prepare(database: Path) -> str:
@@ -198,6 +199,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mails", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--answers", action="store_true", help="the server's alone, no browser")
     parser.add_argument("--folder", type=Path, help="where there is room; else the usual one")
     return parser.parse_args()
 

@@ -15,12 +15,19 @@ function shortForm(moment, now) {
 const page = document.documentElement.lang;
 const language = navigator.languages.find((each) => each.startsWith(page)) ?? page;
 
+// Making one takes longer than using it a hundred times.
+const formats = new Map();
+function formatOf(form) {
+  if (!formats.has(form)) formats.set(form, new Intl.DateTimeFormat(language, { ...form, hourCycle: "h23" }));
+  return formats.get(form);
+}
+
 function localise(root) {
   const now = new Date();
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     const form = time.dataset.form === "short" ? shortForm(moment, now) : FULL;
-    time.textContent = new Intl.DateTimeFormat(language, { ...form, hourCycle: "h23" }).format(moment);
+    time.textContent = formatOf(form).format(moment);
     time.dataset.local = "";
   }
 }
