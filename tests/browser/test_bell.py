@@ -113,7 +113,7 @@ async def test_by_keyboard(demo, mailbox, open_page, tab_to) -> None:
     await tab_to(page, button(page, 2))
     await page.keyboard.press("Enter")
     popover = page.locator("#notifications")
-    await expect(popover).to_be_visible()
+    await expect(popover.get_by_role("button", name="Mark all as read")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(popover).to_be_hidden()
     await expect(button(page, 2)).to_be_focused()

@@ -18,7 +18,6 @@ if (bell) {
   const popover = document.getElementById("notifications");
   popover.addEventListener("toggle", (event) => {
     if (event.newState === "open") fill();
-    else document.getElementById("notes-recent").replaceChildren();
   });
   new MutationObserver(() => {
     say(bell.dataset.unread);
