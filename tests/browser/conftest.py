@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import aiosmtplib
 import pytest
 import pytest_asyncio
@@ -34,6 +35,8 @@ AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/141.0.0.0 Safari/537.36"
 )
+# Somebody else's, who reads a mail.
+READER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
 FLAGS = [
     "--no-sandbox",  # CI is root
     "--disable-gpu",
@@ -74,6 +77,29 @@ class Demo:
             password=self.password,
             start_tls=False,
         )
+
+    async def fetch(self, page: Page, subject: str, kind: str, agent: str = READER) -> None:
+        """Loads such a mail's pixel ("o") or follows its link ("c"), as its reader would."""
+        number = await page.evaluate(
+            """async subject => {
+              const text = await (await fetch("/demo")).text();
+              const page = new DOMParser().parseFromString(text, "text/html");
+              const mails = [...page.querySelectorAll("#inbox li")];
+              const found = mails.find(each => each.textContent.includes(subject));
+              return found.id.replace("delivered-", "");
+            }""",
+            subject,
+        )
+        letter = await page.evaluate(
+            "async path => (await fetch(path)).text()", f"/demo/inbox/{number}/letter?images"
+        )
+        found = re.search(rf"{self.url}/{kind}/[\w-]+", letter)
+        assert found, letter
+        async with (
+            aiohttp.ClientSession(headers={"User-Agent": agent}) as session,
+            session.get(found[0], allow_redirects=False) as answer,
+        ):
+            assert answer.status in (200, 302)
 
 
 OpenContext = Callable[..., Awaitable[BrowserContext]]
