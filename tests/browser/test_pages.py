@@ -10,7 +10,6 @@ from playwright.async_api import Page, Route, expect
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 

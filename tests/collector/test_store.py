@@ -186,10 +186,10 @@ async def test_a_call_that_raises_stores_nothing_and_fails_nobody(
 
 
 async def test_a_conflict_is_named_as_one(store: Store, sender_id: int) -> None:
+    columns = "token_hash, sender_id, expires_at_ms"
+    unknown = text(f"INSERT INTO session ({columns}) VALUES ('', 999, 0)")
     with pytest.raises(StoreConflict):
-        await store.write(
-            lambda connection: connection.execute(text("INSERT INTO session VALUES ('', 999, 0)"))
-        )
+        await store.write(lambda connection: connection.execute(unknown))
 
 
 async def test_readers_cannot_write(store: Store) -> None:

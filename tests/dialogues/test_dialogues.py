@@ -185,11 +185,10 @@ class Player:
 
 
 DIALOGUES = [Dialogue.read(path) for path in sorted(FOLDER.glob("*.txt"))]
-# Those with the same settings come together, on one worker: they share a process.
+# Those with the same settings come together: they share a process.
 PARAMETERS = [
-    pytest.param(each, id=each.name.removesuffix(".txt"), marks=pytest.mark.xdist_group(group))
+    pytest.param(each, id=each.name.removesuffix(".txt"))
     for each in sorted(DIALOGUES, key=lambda each: (each.settings, each.alone))
-    for group in [each.name if each.alone else f"dialogues {each.settings}"]
 ]
 
 

@@ -69,11 +69,12 @@ def test_the_page_tells_the_open_to_its_sender_alone(relay: Letterbell, sink: Si
     ana, bob = Page(relay).sign_in(ANA), Page(relay).sign_in(BOB)
     _, before = ana.get("/")
     assert "A letter" in before
-    assert "Opened" not in before
+    solid = 'data-state="hit"'
+    assert solid not in before
     with relay.http() as connection:
         fetch(connection, found.pixels[0], FIREFOX)
     _, after = ana.get("/")
-    assert "Opened" in after
+    assert solid in after
     [path] = set(re.findall(r'"(/mail/\d+)"', after))
     status, detail = ana.get(path)
     assert status == 200

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from e2e.house import PATIENCE, Certificates, Letterbell, settings
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("scan")]
+pytestmark = [pytest.mark.system]
 SSLYZE = Path(__file__).parents[2] / "build" / "system" / "sslyze" / "bin" / "sslyze"
 DOORS = {"starttls": ("--starttls", "smtp"), "implicit": ()}
 CHECKS = [

@@ -115,7 +115,7 @@ def test_a_senders_life(configured: Run) -> None:
         ],
     ]
     configured("sender", "set", "ana@example.com", "--admin")
-    assert configured("sender", "list").output.splitlines()[1].split()[6] == "admin"
+    assert configured("sender", "list").output.splitlines()[1].split()[7] == "admin"
     configured("sender", "set", "ana@example.com", "--no-admin")
     configured("sender", "set", "app", "--shared", "--consent", "site")
     listed = configured("sender", "list").output

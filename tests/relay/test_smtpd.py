@@ -332,7 +332,7 @@ async def test_an_error_between_messages_is_451_too(
 
 
 @pytest.mark.parametrize(
-    ("place", "error"),
+    ("part", "error"),
     [
         ((Store, "read"), StoreUnavailable("it is locked")),
         ((Passwords, "matches"), PasswordsBusy()),
@@ -340,14 +340,14 @@ async def test_an_error_between_messages_is_451_too(
     ids=["locked", "busy"],
 )
 async def test_logins_that_cannot_be_checked_are_put_off(
-    start: Start, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str], error: Exception
+    start: Start, monkeypatch: pytest.MonkeyPatch, part: tuple[type, str], error: Exception
 ) -> None:
     async def fail(*_: object) -> None:
         raise error
 
     async with start() as relay, await RawClient.connect(relay.ports["plain"]) as client:
         await client.reply()
-        monkeypatch.setattr(*place, fail)
+        monkeypatch.setattr(*part, fail)
         await client.ask("EHLO client.example.com")
         reply = await client.ask(LOGIN)
         assert reply.startswith("454 4.7.0")

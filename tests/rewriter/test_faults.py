@@ -66,21 +66,21 @@ def test_without_a_fault_it_is_rewritten() -> None:
     assert isinstance(rewritten(), Rewritten)
 
 
-@pytest.mark.parametrize("place", STAGES.values(), ids=STAGES)
-def test_a_doubt_at_each_stage_is_told(place: str, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(place, breaking(Doubt("odd")))
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_a_doubt_at_each_stage_is_told(stage: str, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(stage, breaking(Doubt("odd")))
     result = rewritten()
     assert isinstance(result, Untouched)
     assert "odd" in (result.reason, *rules_of(result))
 
 
-@pytest.mark.parametrize("place", [*STAGES.values(), *MINTING.values()], ids=[*STAGES, *MINTING])
+@pytest.mark.parametrize("stage", [*STAGES.values(), *MINTING.values()], ids=[*STAGES, *MINTING])
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), RecursionError(), MemoryError()])
 async def test_a_bug_at_each_stage_costs_the_tracking_not_the_mail(
-    place: str, error: Exception, monkeypatch: Patch, tmp_path: Path
+    stage: str, error: Exception, monkeypatch: Patch, tmp_path: Path
 ) -> None:
-    place = place.replace("mails.Mint", "collector.tokens.MessageLinks")
-    monkeypatch.setattr(place, breaking(error))
+    stage = stage.replace("mails.Mint", "collector.tokens.MessageLinks")
+    monkeypatch.setattr(stage, breaking(error))
     before = metrics.REWRITES.labels("failed")._value.get()
     rewriting = Rewriting(tokens=TOKENS, public_url=PUBLIC_URL, drafts=Drafts(tmp_path))
     content = Content.of(RAW)
@@ -88,7 +88,7 @@ async def test_a_bug_at_each_stage_costs_the_tracking_not_the_mail(
     assert metrics.REWRITES.labels("failed")._value.get() == before + 1
 
 
-@pytest.mark.parametrize("place", MINTING.values(), ids=MINTING)
+@pytest.mark.parametrize("stage", MINTING.values(), ids=MINTING)
 @pytest.mark.parametrize(
     "url",
     [
@@ -101,8 +101,8 @@ async def test_a_bug_at_each_stage_costs_the_tracking_not_the_mail(
         "x:y",
     ],
 )
-def test_an_unusable_minted_url(place: str, url: str, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(place, lambda *_: url)
+def test_an_unusable_minted_url(stage: str, url: str, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(stage, lambda *_: url)
     result = rewritten()
     assert isinstance(result, Untouched)
     assert result.reason == "a minted URL is unusable"
@@ -153,7 +153,7 @@ def see_nothing(text: bytes, parser: etree.HTMLParser) -> etree._Element:
 
 
 @pytest.mark.parametrize(
-    ("place", "wrong"),
+    ("stage", "wrong"),
     [
         ("rewriter.hypertext.read_markup", lose_a_link),
         ("rewriter.hypertext.read_markup", misplace_a_link),
@@ -166,9 +166,9 @@ def see_nothing(text: bytes, parser: etree.HTMLParser) -> etree._Element:
     ids=lambda each: getattr(each, "__name__", ""),
 )
 def test_what_is_done_wrong_is_found(
-    place: str, wrong: Callable[..., Any], monkeypatch: Patch
+    stage: str, wrong: Callable[..., Any], monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr(place, wrong)
+    monkeypatch.setattr(stage, wrong)
     result = rewritten()
     assert isinstance(result, Untouched), result
     assert result.reason.startswith("verification: ")

@@ -38,7 +38,7 @@ def assert_problem(answer: Answer, status: int, *words: str) -> None:
         ("cursor=1", "cursor: String should match pattern"),
         ("q=", "q: String should have at least 1 character"),
         ("q=a%00b", "q: String should match pattern"),
-        ("page=2", "page: there is no such field; there are: tracked, opened, clicked"),
+        ("page=2", "page: there is no such field; there are: tracked, opens_tracked, opened"),
         ("limit=1&limit=2", "limit: it stands in the query twice"),
         ("format=xml", "format: Input should be 'json', 'csv' or 'ndjson'"),
     ],

@@ -367,7 +367,7 @@ async def test_nothing_is_sent_for_a_disabled_sender(
     house: House, secret: str, receiver: Receiver, news: Make
 ) -> None:
     await news()
-    await house.store.write(lambda c: c.execute(text("UPDATE sender SET enabled = 0")))
+    await house.store.write(lambda c: c.execute(text("UPDATE sender SET enabled = false")))
     await house.go()
     assert receiver.calls == []
 

@@ -121,7 +121,7 @@ async def test_whoever_is_disabled_or_has_no_address_gets_none(
 ) -> None:
     await digests.turn_on(sender_id, "en")
     for change, mend in (
-        ("UPDATE sender SET enabled = 0", "UPDATE sender SET enabled = 1"),
+        ("UPDATE sender SET enabled = false", "UPDATE sender SET enabled = true"),
         ("UPDATE sender_address SET address = '*@example.com'", ""),
     ):
         await news()

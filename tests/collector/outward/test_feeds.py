@@ -122,7 +122,7 @@ async def test_is_of_one_enabled_sender(
     assert hers is not None
     assert hers.news == []
     token = await feeds.make(sender_id, "en")
-    await store.write(lambda c: c.execute(text("UPDATE sender SET enabled = 0")))
+    await store.write(lambda c: c.execute(text("UPDATE sender SET enabled = false")))
     assert await feeds.open(token) is None
     await store.write(lambda c: c.execute(text("DELETE FROM sender")))
     assert await store.read(text("SELECT * FROM atom")) == []
