@@ -152,9 +152,13 @@ def say_weight(kind: str, verdict: str, rule: str) -> str:
     else:
         counts = say("It counts as opened.")
     confidence = _CONFIDENCES.get(rule, 1.0)
-    if confidence <= _A_GUESS:
-        return f"{counts} {say('That is little more than a guess.')}"
-    return f"{counts} {say('That may be wrong.')}" if confidence <= _MAY_BE_WRONG else counts
+    if confidence > _MAY_BE_WRONG:
+        return counts
+    if confidence > _A_GUESS:
+        doubt = say("That may be wrong.")
+    else:
+        doubt = say("That is little more than a guess.")
+    return f"{counts} {doubt}"
 
 
 def say_program(agent: str) -> str:
