@@ -1,32 +1,19 @@
 """A sender never sees another's data: every page of the table, tried with another's ids."""
 
 import asyncio
-import re
 
 import pytest
-from aiohttp import ClientResponse
+from pagetable import SHOWN, address, read
 from sites import Site
 
 from collector.filters import LARGEST_ID
-from collector.pages import notice, routes
-from collector.pages.atom import FEED
+from collector.pages import routes
 from collector.senders import Sender
 from collector.store import SentLink
 
 SECRET = "xyzzy"
-# For everybody: who signs in, what a recipient is told, files, and what says nothing of anybody.
-OPEN = {each.path for each in notice.routes()} | {
-    "/sign-in",
-    "/static/{name:.+}",
-    "/mail/config-v1.1.xml",
-    "/.well-known/autoconfig/mail/config-v1.1.xml",
-    FEED,
-    "/connect/profile/{token}",
-}
 ADMIN = "/admin"
-LIVE = "/live"
 OF_MAIL = "{message_id"
-SHOWN = [each for each in routes() if each.method == "GET" and each.path not in OPEN]
 DONE = [each for each in routes() if each.method == "POST" and OF_MAIL in each.path]
 
 
@@ -50,28 +37,6 @@ async def theirs(site: Site, ana: Sender, eve: Sender) -> int:
     return mail
 
 
-def address(path: str, message_id: int, sender_id: int) -> str:
-    """An address of this route: of Eve's mail, of Eve, else of anything it takes."""
-    values = {"message_id": str(message_id), "sender_id": str(sender_id), "form": "json"}
-
-    def fill(found: re.Match[str]) -> str:
-        name, _, pattern = found[1].partition(":")
-        return values.get(name) or pattern.partition("|")[0]
-
-    return re.sub(r"\{((?:[^{}]|\{[^}]*\})+)\}", fill, path)
-
-
-async def read(answer: ClientResponse) -> str:
-    """All of it; of a stream what it says at once."""
-    if answer.content_type != "text/event-stream":
-        return await answer.text()
-    said = b""
-    while said.count(b"\r\n\r\n") < 1:
-        said += await answer.content.readany()
-    answer.close()
-    return said.decode()
-
-
 def test_the_table_is_tried() -> None:
     paths = {each.path for each in SHOWN}
     assert {"/", "/overview", "/bell", "/settings", "/live", "/live/bell"} <= paths
@@ -84,7 +49,7 @@ async def test_nothing_of_another_sender_is_shown(
     site: Site, ana: Sender, eve: Sender, theirs: int, browser, route
 ) -> None:
     await browser.be(site, ana)
-    path = address(route.path, theirs, eve.id)
+    path = address(route.path, message_id=theirs, sender_id=eve.id)
     hidden = OF_MAIL in route.path or route.path.startswith(ADMIN)
     for query in ("", "?q=xyzzy", f"?to={SECRET}@example.net", f"?before={LARGEST_ID}&recipient=1"):
         async with asyncio.timeout(30):
@@ -106,7 +71,7 @@ async def test_nothing_of_another_sender_is_changed(
 ) -> None:
     await browser.be(site, ana)
     await browser.get("/")
-    answer = await browser.post(address(route.path, theirs, eve.id), {})
+    answer = await browser.post(address(route.path, message_id=theirs, sender_id=eve.id), {})
     assert answer.status == 404
     await browser.be(site, eve)
     page = await (await browser.get(f"/mail/{theirs}")).text()
@@ -117,6 +82,6 @@ async def test_nothing_of_another_sender_is_changed(
 @pytest.mark.parametrize("route", SHOWN, ids=lambda route: route.path)
 @pytest.mark.sqlite
 async def test_who_is_signed_out_is_asked_in(theirs: int, eve: Sender, browser, route) -> None:
-    answer = await browser.get(address(route.path, theirs, eve.id))
+    answer = await browser.get(address(route.path, message_id=theirs, sender_id=eve.id))
     assert answer.status == 303
     assert answer.headers["Location"].startswith("/sign-in")
