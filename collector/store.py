@@ -32,6 +32,7 @@ from collector.schema import UNFINISHED, Origin, message, secret
 from collector.writer import Step, Writer
 
 WRITE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0  # for queries that still run
 
 # What a row itself can bring about: a taken id, a number too large, a text that cannot be encoded.
 _ROW_REFUSED = (StoreConflict, SQLAlchemyError, ValueError, OverflowError)
@@ -114,6 +115,7 @@ class Store:
     def __init__(self, writer: Writer, readers: AsyncEngine) -> None:
         self._writer = writer
         self._readers = readers
+        self._reading: set[asyncio.Task[Sequence[Any]]] = set()
 
     @classmethod
     async def open(cls, url: str) -> "Store":
@@ -138,10 +140,27 @@ class Store:
     async def close(self) -> None:
         """Commits what still waits and closes every connection."""
         await self._writer.close()
+        if self._reading:
+            await asyncio.wait(self._reading, timeout=CLOSE_SECONDS)
         await self._readers.dispose()
 
     async def read(self, statement: Executable, values: Any = None) -> Sequence[Any]:
-        """All rows of a query. Raises StoreUnavailable."""
+        """All rows of a query. Raises StoreUnavailable.
+
+        Whoever is cancelled leaves at once, but the query runs to its end: a connection that is
+        dropped while it opens is nobody's to close.
+        """
+        reading = asyncio.ensure_future(self._read(statement, values))
+        self._reading.add(reading)
+        reading.add_done_callback(self._end_reading)
+        return await asyncio.shield(reading)
+
+    def _end_reading(self, reading: "asyncio.Task[Sequence[Any]]") -> None:
+        self._reading.discard(reading)
+        if not reading.cancelled():
+            reading.exception()  # it is raised where somebody still waits
+
+    async def _read(self, statement: Executable, values: Any) -> Sequence[Any]:
         try:
             async with self._readers.connect() as connection:
                 try:

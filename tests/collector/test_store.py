@@ -1,6 +1,7 @@
 """What is written is on the disk, or it is not there and the caller knows."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -434,3 +435,17 @@ async def test_what_was_answered_survives_kill_9(
     answered |= {int(line) for line in (await child.stdout.read()).split()}
     await child.wait()
     assert answered <= await stored_ids(store)
+
+
+async def test_a_read_that_is_cancelled_leaves_nothing_open(place: Place) -> None:
+    """Not even in the midst of opening a connection; closing waits for what still runs."""
+    store = await Store.open(place.url)
+    for turns in range(12, -1, -1):
+        reading = asyncio.create_task(store.read(select(message)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait({reading})
+    assert reading.cancelled()
+    await store.close()
+    gc.collect()  # what was left open says so as it goes
