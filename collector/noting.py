@@ -72,7 +72,8 @@ def note(connection: Connection, sightings: Iterable[Sighting]) -> list[Noted]:
         every = _fold(each for each in found if each.kind == kind and each.notify == "all")
         _RAISE[kind].run(connection, every)
         _NOTE_NEXT[kind].run(connection, every)
-    noted = [Noted(*row) for row in connection.execute(_SINCE, {"last": last})]
+    ids = sorted({each.message_id for each in found})
+    noted = [Noted(*row) for row in connection.execute(_SINCE, {"last": last, "ids": ids})]
     _TRIM.run(connection, [(each, MAX_KEPT) for each in {each.sender_id for each in noted}])
     return noted
 
@@ -175,9 +176,13 @@ _NOTE_FIRST = {kind: _note_first(kind) for kind in HIT_KINDS}
 _NOTE_NEXT = {kind: _note_next(kind) for kind in HIT_KINDS}
 _RAISE = {kind: _raise(kind) for kind in HIT_KINDS}
 _LAST = select(func.coalesce(func.max(notification.c.id), 0))
+# Of these messages alone, whose rows this transaction has locked: others' are another's to tell of.
 _SINCE = (
     select(notification.c.id, notification.c.sender_id)
-    .where(notification.c.id > bindparam("last"))
+    .where(
+        notification.c.id > bindparam("last"),
+        notification.c.message_id.in_(bindparam("ids", expanding=True)),
+    )
     .order_by(notification.c.id)
 )
 _RETRACT = delete(notification).where(
