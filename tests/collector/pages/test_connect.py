@@ -160,12 +160,12 @@ async def test_examples_take_an_address_that_the_sender_may_write_as(site, ana, 
 
 
 async def test_an_odd_login_stays_text(site, browser) -> None:
-    login = """o'x"<b>&amp;%(code)s {{ 7*7 }}"""
+    login = """o'x"<b>&amp;%(code)s {{ 7777*7777 }}"""
     odd = await site.senders.add(login, "secret", ["odd@example.com"])
     await browser.be(site, odd)
     page = await (await browser.get("/connect")).text()
     assert "<b>" not in page
-    assert "49" not in page.replace(login, "")
+    assert "60481729" not in page
     assert f'<code id="smtp-login">{html.escape(login, quote=False)}' in page.replace(
         "&#39;", "'"
     ).replace("&#34;", '"')
