@@ -341,8 +341,13 @@ def _let_in(account: Account | None, accepted: bool) -> Sender | None:
 
 
 def login_key(login: str) -> str:
-    """What a login counts as, in whatever case and width it is typed."""
-    return storable(unicodedata.normalize("NFKC", login.strip()).casefold())
+    """What a login counts as, in whatever case and width it is typed.
+
+    What is longer than any login is cut, since strangers write it: normalizing takes the square of
+    its length.
+    """
+    known = login.strip()[: MAX_LOGIN + 1]
+    return storable(unicodedata.normalize("NFKC", known).casefold())
 
 
 def _checked_login(login: str) -> str:

@@ -23,6 +23,7 @@ from collector.outward import reach
 from collector.outward.schemes import SCHEMES
 
 CPU_SECONDS = 20
+MEMORY = 512 << 20  # octets
 # Where Python, Apprise and the system keep what they need to run.
 _READABLE = tuple(
     f"{path}/"
@@ -134,6 +135,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))  # an answer may have no end
     print(json.dumps(answer(json.load(sys.stdin))))  # noqa: T201 - it is what this program says
 
 

@@ -15,13 +15,9 @@ from collector.client import Address, Networks, within
 # What older versions of `ipaddress` call global, and Azure's address for a machine's own secrets.
 _SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "168.63.129.16/32", "3fff::/20")))
 _UNICAST = IPv6Network("2000::/3")  # all of IPv6 that anybody is given (RFC 4291 §2.4)
-# IPv6 networks whose last 32 bits are an IPv4 address: RFC 6052 (NAT64), RFC 8215, RFC 4291
-# §2.5.5.1, and its form in RFC 2765.
-_LAST_32 = tuple(
-    map(
-        IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96", "::ffff:0:0/96")
-    )
-)
+# IPv6 networks whose last 32 bits are an IPv4 address: RFC 6052 (NAT64), RFC 4291 §2.5.5.1, and its
+# form in RFC 2765. Not RFC 8215's, where each site puts it elsewhere.
+_LAST_32 = tuple(map(IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96", "::ffff:0:0/96")))
 
 
 class Unreachable(OSError):  # noqa: N818 - named for what happened

@@ -7,6 +7,7 @@ notification leaves the server: they are numbered across all senders.
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from collector.filters import LARGEST_ID
 from collector.folding import Fold, Notification
 from collector.keys import NOTIFICATIONS
 from collector.notifications import Subject
+from collector.noting import MAX_KEPT
 from collector.pages.rendering import render, see_other
 from collector.pages.session import form_token, read_form
 from collector.pages.speech import say, say_number
@@ -237,7 +239,7 @@ def _say_whose(note: Notification, about: Subject) -> str:
 
 def _read_mails(text: str) -> Sequence[int]:
     """Message ids out of a form; what cannot be one is passed over."""
-    return list(_numbers(text.split(), 16))
+    return list(islice(_numbers(text.split(), 16), MAX_KEPT))
 
 
 def _numbers(words: Iterable[str], base: int) -> Iterable[int]:

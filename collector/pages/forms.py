@@ -5,7 +5,9 @@ Origin), and a token in the form that is bound to a cookie which another site ca
 set.
 """
 
+import asyncio
 import hmac
+from collections.abc import Mapping
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from aiohttp import web
 from collector.pages.speech import say
 
 FIELD = "form_token"
+BODY_SECONDS = 30.0  # until what is posted has to be here
 
 
 class ForeignForm(web.HTTPForbidden):
@@ -28,11 +31,20 @@ def token(secret: str) -> str:
     return blake2b(secret.encode(), digest_size=16, person=b"letterbell.form").hexdigest()
 
 
+async def read_fields(request: web.Request) -> Mapping[str, object]:
+    """What was posted. Raises HTTPRequestTimeout where it does not come: it holds a connection."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.post()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+
+
 async def read_form(request: web.Request, secret: str | None) -> dict[str, str]:
     """The posted text fields; `secret` is the cookie that the form is for. Raises ForeignForm."""
     if not is_from_here(request):
         raise ForeignForm
-    fields = await request.post()
+    fields = await read_fields(request)
     sent = fields.get(FIELD)
     if not secret or not isinstance(sent, str):
         raise ForeignForm

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from collector import metrics
-from collector.consent import Kind, canonical, objection
+from collector.consent import MAX_ADDRESS, Kind, canonical, objection
 from collector.consents import TrackedMail
 from collector.errors import StoreConflict, StoreUnavailable
 from collector.keys import CONSENTS, PUBLIC_URL, RECORDER, RETENTION, TOKENS
@@ -109,7 +109,7 @@ async def submit_notice(request: web.Request) -> web.StreamResponse:
     if not _is_from_here(request):
         return await _say(request, FOREIGN, status=403)
     mail, address = found
-    fields = await request.post()
+    fields = await forms.read_fields(request)
     wishes = _read_wishes({name: str(value) for name, value in fields.items()})
     if not wishes or mail.mode == "always":
         return _see_page(request)
@@ -134,7 +134,7 @@ async def _refuse_as(
         return await _say(request, TOO_MANY, status=429)
     tries.fail(who)
     refused: dict[Kind, bool] = {kind: False for kind, granted in wishes.items() if not granted}
-    asked = canonical(written)
+    asked = canonical(written[: MAX_ADDRESS + 1])  # strangers write it, at any length
     named = next((each for each in mail.recipients if canonical(each) == asked), None)
     acting = _decide(request, mail, named, refused) if named else request.app[CONSENTS].check()
     await asyncio.gather(acting, asyncio.sleep(ANSWER_SECONDS))
