@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from collector.consent import DEFAULT_MODE, Mode
 from collector.keeping import Keeping
-from collector.outward.parts import Ways
+from collector.outward.ways import Ways
 from collector.retention import Ages
 from collector.servers import Security, Server, Servers
 from collector.tokens import Key

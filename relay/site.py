@@ -20,7 +20,8 @@ from collector.enrolment import BY_ADMINS, Enrolment
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
 from collector.logins import OURS, Logins
-from collector.outward.parts import ALL_WAYS, Outward, Ways
+from collector.outward.parts import Outward
+from collector.outward.ways import ALL_WAYS, Ways
 from collector.pages.telling import Words
 from collector.presence import Presence
 from collector.recorder import Recorder

@@ -16,7 +16,8 @@ from collector.consents import Consents
 from collector.feed import Feed
 from collector.hits import Hit, store_hits
 from collector.keeping import DEFAULT, Keeping
-from collector.outward.parts import ALL_WAYS, Outward, Ways
+from collector.outward.parts import Outward
+from collector.outward.ways import ALL_WAYS, Ways
 from collector.pages.telling import Words
 from collector.recorder import Recorder
 from collector.retention import FOR_EVER, Ages, Retention

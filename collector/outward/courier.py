@@ -22,11 +22,12 @@ from collector import metrics
 from collector.errors import StoreUnavailable
 from collector.outward import outbox
 from collector.outward.events import event_id, write_event, write_test
-from collector.outward.outbox import Due, News, TargetKind
+from collector.outward.outbox import Due, News
 from collector.outward.outcomes import Failed, Outcome
 from collector.outward.sealing import Secret
 from collector.outward.services import Services
 from collector.outward.targets import Target, Targets
+from collector.outward.ways import TargetKind
 from collector.outward.webhooks import Webhooks
 from collector.store import Store
 

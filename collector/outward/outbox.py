@@ -7,7 +7,7 @@ to one at a time. Statements run within a transaction of the writer's, but for t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -28,14 +28,13 @@ from sqlalchemy import (
 
 from collector.outward.outcomes import Failed
 from collector.outward.pace import LIFETIME, WAITS, is_hopeless, wait
+from collector.outward.ways import TargetKind
 from collector.schema import message, notification, outbox, sender, target
 from collector.store import Store
 
 HOLD_MS = 5_000  # a scanner's burst shows by then, and its clicks are taken back (verdict.py)
 LEASE_MS = 180_000  # that a target is taken for
 MAX_WAITING = 1_000  # notifications for one target; more are left out
-
-TargetKind = Literal["webhook", "service"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,38 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from collector.client import Networks
 from collector.outward.courier import Courier
 from collector.outward.digests import Digests
 from collector.outward.feeds import Feeds
-from collector.outward.outbox import News, TargetKind
+from collector.outward.outbox import News
 from collector.outward.sealing import Seal
 from collector.outward.services import Services
 from collector.outward.targets import Targets
+from collector.outward.ways import Ways
 from collector.outward.webhooks import Webhooks
 from collector.store import Store
 from collector.tokens import Key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
-    """Which ways out the site has: `allowed` private networks they may lead into; the hour, by this
-    machine's clock, at which mails are made."""
-
-    webhooks: bool = True
-    services: bool = True
-    digest: bool = True
-    digest_hour: int = 7
-    allowed: Networks = ()
-
-    @property
-    def kinds(self) -> tuple[TargetKind, ...]:
-        """The kinds of targets that are sent to."""
-        on: dict[TargetKind, bool] = {"webhook": self.webhooks, "service": self.services}
-        return tuple(kind for kind, is_on in on.items() if is_on)
-
-
-ALL_WAYS = Ways()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from collector.outward.outbox import TargetKind
 from collector.outward.sealing import Seal, Secret
 from collector.outward.services import Services
 from collector.outward.signature import SECRET_SIZE, write_secret
+from collector.outward.ways import TargetKind
 from collector.outward.webhooks import AddressRefused, Webhooks, show
 from collector.schema import outbox, target
 from collector.store import Store

@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 from collector.consents import Consents
 from collector.export import PARTS, find_logins
 from collector.origins import Choice
-from collector.outward.parts import Outward, Ways
+from collector.outward.parts import Outward
+from collector.outward.ways import Ways
 from collector.pages.telling import Words
 from collector.person import Person
 from collector.senders import Senders

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from collector.hits import Hit, store_hits
 from collector.outward.digests import Digest
-from collector.outward.parts import Ways
+from collector.outward.ways import Ways
 from collector.senders import Senders
 from collector.store import Sent, Store
 from collector.tokens import Key, mint_message_id

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from standardwebhooks import Webhook
 
 from collector.outward import courier
-from collector.outward.parts import Outward, Ways
+from collector.outward.parts import Outward
+from collector.outward.ways import Ways
 from collector.pages.telling import Words
 from collector.store import Store
 from collector.tokens import Key

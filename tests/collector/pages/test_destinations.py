@@ -13,8 +13,8 @@ from standardwebhooks import Webhook
 
 from collector import passwords
 from collector.outward.outcomes import Failed
-from collector.outward.parts import Ways
 from collector.outward.targets import MAX_TARGETS, Target
+from collector.outward.ways import Ways
 from collector.pages.destinations import say_failure, say_refusal, view
 
 PLACE = "/settings/notifications"
