@@ -8,6 +8,7 @@ from collector.keys import LOGINS, SENDERS
 from collector.pages.session import TooManyTries, check_password, read_form, sign_in, sign_out
 from collector.pages.settings import Trouble, saved, settings_page
 from collector.pages.speech import say
+from collector.pages.wording import say_busy
 from collector.passwords import PasswordsBusy
 from collector.senders import Sender, login_key
 
@@ -78,5 +79,5 @@ def _bad(words: str) -> Trouble:
 
 
 def _busy() -> Trouble:
-    words = say("Too many people are signing in just now. Please try again in a moment.")
+    words = say_busy()
     return Trouble("password", words, 503)

@@ -17,6 +17,7 @@ from collector.pages.rendering import render
 from collector.pages.session import form_token, read_form
 from collector.pages.speech import say
 from collector.pages.tickets import LIFETIME, Ticket, Tickets
+from collector.pages.wording import say_busy
 from collector.passes import checked_name
 from collector.passwords import PasswordsBusy
 from collector.senders import Sender, SenderError
@@ -66,7 +67,7 @@ async def submit_device(request: web.Request, sender: Sender) -> web.StreamRespo
     except SenderError:
         return await _page(request, sender, status=400, problem=_bad_name())
     except PasswordsBusy:
-        return await _page(request, sender, status=503, problem=_busy())
+        return await _page(request, sender, status=503, problem=say_busy())
     return await _page(request, sender, made=Made(name, password=password))
 
 
@@ -88,7 +89,7 @@ async def submit_profile(request: web.Request, sender: Sender) -> web.StreamResp
     except SenderError:
         return await _page(request, sender, status=400, profile_problem=_bad_name())
     except PasswordsBusy:
-        return await _page(request, sender, status=503, profile_problem=_busy())
+        return await _page(request, sender, status=503, profile_problem=say_busy())
     link = f"{request.app[PUBLIC_URL]}/connect/profile/{request.app[TICKETS].issue(ticket)}"
     return await _page(request, sender, made=Made(name, link=link))
 
@@ -108,7 +109,7 @@ async def send_profile(request: web.Request) -> web.StreamResponse:
             tickets.restore(token, ticket)
         if isinstance(failure, StoreUnavailable):
             raise
-        return web.Response(status=503, text=_busy() + "\n", headers={"Retry-After": "5"})
+        return web.Response(status=503, text=say_busy() + "\n", headers={"Retry-After": "5"})
     except SenderError:  # its name was given to another device meanwhile
         pass
     return web.Response(
@@ -220,10 +221,6 @@ def _address(sender: Sender) -> str:
     named = [each for each in sender.addresses if not each.startswith("*@")]
     whole = [each.replace("*", "me", 1) for each in sender.addresses if each.startswith("*@")]
     return next(iter([*named, *whole]), SOMEBODY)
-
-
-def _busy() -> str:
-    return say("Too many people are signing in just now. Please try again in a moment.")
 
 
 def _bad_name() -> str:

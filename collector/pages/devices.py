@@ -9,6 +9,7 @@ from collector.pages.rendering import render
 from collector.pages.session import form_token, read_form
 from collector.pages.settings import Trouble, saved, settings_page
 from collector.pages.speech import say
+from collector.pages.wording import say_busy
 from collector.passes import MAX_NAME, checked_name
 from collector.passwords import PasswordsBusy
 from collector.schema import SCOPES
@@ -26,7 +27,7 @@ async def submit_device(request: web.Request, sender: Sender) -> web.StreamRespo
     except SenderError:
         return await settings_page(request, sender, Trouble("devices", _why_not(name), 409))
     except PasswordsBusy:
-        words = say("Too many people are signing in just now. Please try again in a moment.")
+        words = say_busy()
         return await settings_page(request, sender, Trouble("devices", words, 503))
     return await _show_once(request, sender, "devices", name.strip(), password)
 

@@ -20,6 +20,7 @@ from collector.pages import forms, speech
 from collector.pages.outage import Handler
 from collector.pages.rendering import render, see_other
 from collector.pages.speech import say, say_number
+from collector.pages.wording import say_busy
 from collector.passwords import PasswordsBusy
 from collector.senders import Sender
 from collector.tracking import find_client
@@ -103,7 +104,7 @@ async def submit_sign_in(request: web.Request) -> web.StreamResponse:
         response.headers["Retry-After"] = str(tries.seconds)
         return response
     except PasswordsBusy:
-        problem = say("Too many people are signing in just now. Please try again in a moment.")
+        problem = say_busy()
         return await _sign_in_page(request, status=503, login=login, problem=problem)
     if sender is None:
         problem = say(

@@ -161,6 +161,11 @@ def say_weight(kind: str, verdict: str, rule: str) -> str:
     return f"{counts} {doubt}"
 
 
+def say_busy() -> str:
+    """Why a password can be neither hashed nor checked just now."""
+    return say("Too many people are signing in just now. Please try again in a moment.")
+
+
 def say_program(agent: str) -> str:
     """The mail program or browser by its agent, as in "Firefox on Windows"; "" for all others."""
     program, _, system = find_family(agent).partition(" on ")
