@@ -11,7 +11,7 @@ from collector.answer import SECURITY_HEADERS
 from collector.api import site as api
 from collector.client import Networks, within
 from collector.consents import Consents
-from collector.enrolment import BY_ADMINS, Enrolment
+from collector.enrolment import ALL_ON, Enrolment
 from collector.errors import StoreUnavailable
 from collector.feed import Feed
 from collector.logins import OURS, Logins
@@ -67,7 +67,7 @@ def build_app(
     logins: Logins = OURS,
     alarms: Callable[[], Mapping[str, str]] = dict,
     queue: MailQueue | None = None,
-    enrolment: Enrolment = BY_ADMINS,
+    enrolment: Enrolment = ALL_ON,
     outward: Outward | None = None,
 ) -> web.Application:
     """The application over its parts, which stay their maker's to close.
@@ -75,10 +75,10 @@ def build_app(
     `presence` is the recorder's, and is told where the pages are used from. `retention` and what
     the recorder keeps are what recipients are told of; `servers` is what mail programs are told to
     connect to. `sign_profile` puts the site's signature on a profile for Apple's devices; it may
-    block. `logins` is what their own pages tell senders of passwords, `enrolment` how senders come
-    about. `alarms` says what is wrong with the relay just now: what about, and the problem; `queue`
-    is its mail that waits, if there is any. Without `outward` notifications stay in the house, and
-    there is no page for where they go.
+    block. `logins` is what their own pages tell senders of passwords, `enrolment` what new ones
+    begin with. `alarms` says what is wrong with the relay just now: what about, and the problem;
+    `queue` is its mail that waits, if there is any. Without `outward` notifications stay in the
+    house, and there is no page for where they go.
     """
     app = web.Application()
     app[keys.STORE] = store

@@ -25,8 +25,6 @@ class Servers:
     imap: Server | None = None
     imap_user: Literal["address", "local-part"] = "address"
     domains: tuple[str, ...] = ()
-    # Whether passwords are ours to give; else they are those of the mail server upstream.
-    accounts: bool = True
     control_domain: str = "letterbell.invalid"
 
     def serves(self, address: str) -> bool:

@@ -132,10 +132,9 @@ def pace(settings: Settings) -> Pace:
 
 
 def enrolment(settings: Settings) -> Enrolment:
-    """How senders come about, and what [tracking] gives new ones."""
+    """What [tracking] gives new senders."""
     tracking = settings.tracking
     return Enrolment(
-        by_admins=settings.auth.mode == "accounts",
         opens=tracking.opens,
         clicks=tracking.clicks,
         per_recipient=tracking.per_recipient,

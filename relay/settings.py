@@ -482,7 +482,6 @@ class Settings(BaseSettings):
             imap=connect.imap,
             imap_user=connect.imap_user,
             domains=connect.domains,
-            accounts=self.auth.mode == "accounts",
             control_domain=self.tracking.control_domain,
         )
 

@@ -16,7 +16,7 @@ from collector.app import build_app
 from collector.client import Networks
 from collector.consent import DEFAULT_MODE, Mode
 from collector.consents import Consents
-from collector.enrolment import BY_ADMINS, Enrolment
+from collector.enrolment import ALL_ON, Enrolment
 from collector.feed import Feed
 from collector.keeping import DEFAULT, Keeping
 from collector.logins import OURS, Logins
@@ -126,7 +126,7 @@ async def open_site(
     consent: Mode = DEFAULT_MODE,
     keeping: Keeping = DEFAULT,
     ages: Ages = FOR_EVER,
-    enrolment: Enrolment = BY_ADMINS,
+    enrolment: Enrolment = ALL_ON,
     servers: Servers = UNSAID,
     sign_profile: Callable[[bytes], bytes] = bytes,
     logins: Logins = OURS,

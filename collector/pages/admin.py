@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from collector.errors import StoreUnavailable
-from collector.keys import ALARMS, ENROLMENT, QUEUE, SENDERS, STORE
+from collector.keys import ALARMS, ENROLMENT, LOGINS, QUEUE, SENDERS, STORE
 from collector.members import Member, Members, read_member, read_members
 from collector.pages.durations import spell
 from collector.pages.figures import write_number
@@ -106,7 +106,7 @@ async def submit_sender(request: web.Request, sender: Sender) -> web.StreamRespo
     login, password = fields.get("login", "").strip(), secrets.token_urlsafe(18)
     enrolment, senders = request.app[ENROLMENT], request.app[SENDERS]
     try:
-        if not enrolment.by_admins:
+        if not request.app[LOGINS].are_ours:
             raise ActRefused(say("Senders come about by themselves here, at their first login."))
         if await senders.find(login):
             raise ActRefused(say("There is a sender %(login)s already.", login=login))
@@ -238,7 +238,7 @@ async def _site_page(
         site=await _read_site(request),
         search=search,
         members=await _search(request, search),
-        enrolment=request.app[ENROLMENT],
+        logins=request.app[LOGINS],
         problem=problem,
         fields=fields or {},
         write_tally=write_tally,
@@ -256,7 +256,7 @@ async def _member_page(
         sender=sender,
         form_token=form_token(request),
         member=member,
-        enrolment=request.app[ENROLMENT],
+        logins=request.app[LOGINS],
         saved="saved" in request.query,
         problem=problem,
     )
@@ -280,7 +280,7 @@ async def _password_page(
         login=login,
         password=password,
         is_new=is_new,
-        enrolment=request.app[ENROLMENT],
+        logins=request.app[LOGINS],
     )
 
 

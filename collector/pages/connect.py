@@ -11,7 +11,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from collector.errors import StoreUnavailable
-from collector.keys import PUBLIC_URL, SENDERS, SERVERS, SIGN_PROFILE
+from collector.keys import LOGINS, PUBLIC_URL, SENDERS, SERVERS, SIGN_PROFILE
 from collector.pages import autoconfig, mobileconfig, snippets
 from collector.pages.rendering import render
 from collector.pages.session import form_token, read_form
@@ -60,7 +60,7 @@ async def submit_device(request: web.Request, sender: Sender) -> web.StreamRespo
     """POST /connect/device: an app password for the device `name`, on the page that answers."""
     fields = await read_form(request)
     name = fields.get("name", "").strip()
-    if not request.app[SERVERS].accounts:
+    if not request.app[LOGINS].are_ours:
         raise web.HTTPNotFound
     try:
         password = await request.app[SENDERS].devices.add(sender.id, name)
@@ -84,7 +84,7 @@ async def submit_profile(request: web.Request, sender: Sender) -> web.StreamResp
         if fields.get("how") != "link":
             return await _profile(request, ticket, sender)
         taken = [each.name for each in await senders.devices.list(sender.id)]
-        if servers.accounts and checked_name(name) in taken:
+        if request.app[LOGINS].are_ours and checked_name(name) in taken:
             raise SenderError(f"there is a device {name!r}")
     except SenderError:
         return await _page(request, sender, status=400, profile_problem=_bad_name())
@@ -147,7 +147,7 @@ async def _profile(request: web.Request, ticket: Ticket, sender: Sender) -> web.
     """Raises SenderError for a bad or taken name."""
     servers = request.app[SERVERS]
     password = None
-    if servers.accounts:
+    if request.app[LOGINS].are_ours:
         password = await request.app[SENDERS].devices.add(sender.id, ticket.device)
     profile = mobileconfig.write(
         servers,
@@ -194,6 +194,7 @@ async def _page(
         sender=sender,
         form_token=form_token(request),
         servers=servers,
+        logins=request.app[LOGINS],
         smtp=servers.smtp,
         quiet=f"no-track@{servers.control_domain}",
         quiet_login=f"{sender.login}+no-track",

@@ -6,6 +6,7 @@ import pytest
 
 from collector.servers import Server
 from relay.config import ConfigError, find, load
+from relay.serve import logins
 from relay.settings import (
     PREFIX,
     SECRETS,
@@ -615,11 +616,12 @@ def test_what_mail_programs_are_told_follows_the_listeners(
 def test_where_mail_arrives(config: Path) -> None:
     imap = '[connect]\nimap_host = "IMAP.example.com"\ndomains = ["Example.COM"]\n'
     text = LEAST + imap + 'imap_user = "local-part"\n[auth]\nmode = "upstream"\n'
-    servers = load(write(config, text)).servers
+    settings = load(write(config, text))
+    servers = settings.servers
     assert servers.imap == Server("imap.example.com", 993, "implicit")
     assert servers.domains == ("example.com",)
     assert servers.imap_user == "local-part"
-    assert not servers.accounts
+    assert not logins(settings).are_ours
     assert servers.control_domain == "letterbell.invalid"
 
 

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from collector import passwords
 from collector.enrolment import Enrolment
+from collector.logins import Logins
 from collector.pages import admin as module
 from collector.senders import Sender
 from collector.store import SentLink
@@ -350,7 +351,7 @@ class TestWhereUpstreamKnowsThem:
 
     @pytest.fixture
     def told(self) -> dict[str, object]:
-        return {"enrolment": Enrolment(by_admins=False)}
+        return {"logins": Logins(are_ours=False)}
 
     async def test_nobody_is_added(self, site, admin) -> None:
         page = await (await admin.get("/admin")).text()

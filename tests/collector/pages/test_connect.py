@@ -13,6 +13,7 @@ from sites import Site, open_site
 from structlog.testing import capture_logs
 
 from collector import passwords
+from collector.logins import OURS, Logins
 from collector.pages import connect
 from collector.pages.snippets import PLACEHOLDER
 from collector.pages.tickets import LIFETIME, Tickets
@@ -37,6 +38,11 @@ def servers() -> Servers:
 
 
 @pytest.fixture
+def logins() -> Logins:
+    return OURS
+
+
+@pytest.fixture
 def clock() -> list[float]:
     """The one that links age by."""
     return [0.0]
@@ -48,11 +54,12 @@ async def site(
     place: Place,
     monkeypatch: pytest.MonkeyPatch,
     servers: Servers,
+    logins: Logins,
     clock: list[float],
 ) -> AsyncIterator[Site]:
     monkeypatch.setattr(connect, "Tickets", lambda: Tickets(lambda: clock[0]))
     monkeypatch.setattr(passwords, "COST", {"time_cost": 1, "memory_cost": 8, "parallelism": 1})
-    async with open_site(tmp_path, store_url=place.url, servers=servers) as opened:
+    async with open_site(tmp_path, store_url=place.url, servers=servers, logins=logins) as opened:
         yield opened
 
 
@@ -290,7 +297,11 @@ class TestWithoutAnIncomingServer:
 class TestWherePasswordsAreUpstreams:
     @pytest.fixture
     def servers(self) -> Servers:
-        return Servers(smtp=SMTP, imap=HOME.imap, domains=HOME.domains, accounts=False)
+        return Servers(smtp=SMTP, imap=HOME.imap, domains=HOME.domains)
+
+    @pytest.fixture
+    def logins(self) -> Logins:
+        return Logins(are_ours=False)
 
     async def test_none_are_made(self, site, ana, signed_in) -> None:
         page = await read(await signed_in.get("/connect"))
