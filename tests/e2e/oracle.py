@@ -92,6 +92,8 @@ def compare_html(was: bytes, now: bytes, encoding: str, base: str, findings: Fin
     gaps = _align(was, now, base, findings)
     read = _read_tree_links(_text(was, encoding), _text(now, encoding), base)
     for url, written in gaps.items():
+        if written == url.encode():  # it stood there before, and was left as it was
+            continue
         # A link inside a conditional comment is in no tree: its own value is read alone.
         href = read.get(url) or _read_alone(_text(written, encoding))
         findings.targets[url] = normalise(href)
